@@ -1,0 +1,1 @@
+"""The deliverability monitor: a daemon that knows no check by name."""
