@@ -1,0 +1,1 @@
+"""Results, baselines and event buckets. One process owns the state."""

@@ -1,0 +1,98 @@
+"""What is kept of a check on a target: per subject the last known state, held until a known look clears it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from monitor.model import Finding, Sample, Status
+
+HOLD_SECONDS = 7 * 86400
+"""How long a finding stays shown after it was last seen, where nobody could look since."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFinding:
+    """A finding with its severity decided and its full code (`dmarc.policy_weakened`); `since` in epoch seconds."""
+
+    finding: Finding
+    code: str
+    severity: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSubject:
+    """One subject. Subjects that are known, clean and carry nothing are not kept one by one.
+
+    Attributes:
+        known_at: when it was last known (epoch seconds); None where it never was.
+        unknown_reason: why the last look could not tell; "" where it could.
+        record: the record last seen ("" absent); None where the check watches none.
+    """
+
+    subject: str
+    known_at: float | None
+    findings: tuple[KeptFinding, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    record: str | None = None
+    unknown_reason: str = ""
+    weight: float = 1.0
+
+    @property
+    def known(self) -> bool:
+        """True where the last look could tell."""
+        return self.unknown_reason == ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of the short history."""
+
+    at: float
+    status: Status
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a check on a target.
+
+    Attributes:
+        clean, clean_weight: how many known, clean subjects there are besides `subjects`, and their weight.
+        looked_at: the last run; known_at: the last run whose status was not unknown (None: never).
+        failure: why the last run as a whole could not look; "" where it could.
+        samples: of the outcome as a whole.
+        history: the last changes, newest first.
+    """
+
+    check: str
+    target: str
+    domain: str
+    status: Status
+    status_since: float
+    looked_at: float
+    known_at: float | None
+    subjects: Mapping[str, KeptSubject] = field(default_factory=dict)
+    clean: int = 0
+    clean_weight: float = 0.0
+    samples: tuple[Sample, ...] = ()
+    failure: str = ""
+    history: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The accepted state of a watched record of one subject, and the last state seen.
+
+    `classification` and `reason` say how `seen` differs ("" where it does not); `changed_at` is when
+    `seen` last became what it is.
+    """
+
+    check: str
+    target: str
+    subject: str
+    accepted: str
+    accepted_at: float
+    seen: str
+    changed_at: float
+    classification: str = ""
+    reason: str = ""
