@@ -1,0 +1,40 @@
+"""What every DNS record parser says when a record is wrong: a code, a sentence, a place."""
+
+from dataclasses import dataclass
+
+_LONGEST_QUOTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a record.
+
+    ``code`` is stable and made for programs, ``message`` is for people, ``offset`` is the place
+    in the record's text, in characters from its start.
+    """
+
+    code: str
+    message: str
+    offset: int = 0
+
+
+class RecordError(ValueError):
+    """A record that its RFC does not allow; carries the `Problem`."""
+
+    def __init__(self, code: str, message: str, offset: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.offset = offset
+
+    @property
+    def problem(self) -> Problem:
+        """The same as data, to be kept or shown."""
+        return Problem(self.code, self.message, self.offset)
+
+
+def quoted(text: str) -> str:
+    """Text from outside in backquotes: escaped to printable ASCII and cut to 60 characters."""
+    cut = text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
+    safe = "".join(c if " " <= c <= "~" or c == "…" else ascii(c)[1:-1] for c in cut)
+    return f"`{safe}`"
