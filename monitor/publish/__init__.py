@@ -1,0 +1,1 @@
+"""Prometheus metrics from the store, alert rules and dashboards rendered from the checks."""

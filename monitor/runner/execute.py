@@ -1,0 +1,77 @@
+"""One bounded run of a check, and the one-shot look that confirms at once and keeps nothing."""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from monitor.check import Clock, Confirm, World
+from monitor.model import Outcome, Target
+from monitor.runner.job import Job
+from monitor.runner.judge import NoBaselines, UndeclaredError, judge
+from monitor.runner.merge import JudgedLook, Run, got_worse, merge
+from monitor.runner.worlds import Worlds
+from monitor.store.kept import Kept
+
+log = structlog.get_logger()
+
+
+async def execute(job: Job, target: Target, world: World) -> Outcome:
+    """One run within the job's time limit; every exception becomes `unknown` with its reason."""
+    try:
+        async with asyncio.timeout(job.config.timeout):
+            return await job.check.run(target, world)
+    except TimeoutError:
+        return Outcome.unknown(f"no result within {job.config.timeout:g} s")
+    except Exception as error:  # noqa: BLE001 - a check may raise anything; all of it is `unknown`
+        log.warning("check.failed", check=job.name, target=target.name, exc_info=error)
+        return Outcome.unknown(f"the check failed: {type(error).__name__}: {error}"[:300])
+
+
+@dataclass(frozen=True, slots=True)
+class OnceResult:
+    """A one-shot result: `kept` is what the daemon would keep, `seconds` how long it took."""
+
+    kept: Kept
+    outcome: Outcome
+    seconds: float
+
+
+async def once(job: Job, target: Target, worlds: Worlds, clock: Clock) -> OnceResult:
+    """One look now; what is bad is confirmed by a second look at once, past every cache."""
+    started = clock.monotonic()
+    outcome = await execute(job, target, worlds.normal(job.name))
+    outcome, judged = _judged(job, target, outcome)
+    if job.about.confirm is not Confirm.NONE and any(got_worse(None, look) for look in judged):
+        second = await execute(job, target, worlds.confirming(job.name, job.about.confirm))
+        outcome, judged = _confirmed(job, target, judged, outcome, second)
+    run = Run(job.name, target.name, target.domain, clock.now(), outcome, judged)
+    kept = merge(None, run, awaiting=frozenset(), roll_up=job.about.roll_up)
+    return OnceResult(kept, outcome, clock.monotonic() - started)
+
+
+def _confirmed(
+    job: Job,
+    target: Target,
+    first: tuple[JudgedLook, ...],
+    first_outcome: Outcome,
+    second_outcome: Outcome,
+) -> tuple[Outcome, tuple[JudgedLook, ...]]:
+    """The second look decides where it could tell; where it could not, nothing bad is confirmed."""
+    second_outcome, second = _judged(job, target, second_outcome)
+    if second_outcome.failure is not None:
+        return second_outcome, ()
+    by_subject = {look.look.subject: look for look in second}
+    return first_outcome, tuple(
+        by_subject.get(look.look.subject, look) if look.bad else look for look in first
+    )
+
+
+def _judged(
+    job: Job, target: Target, outcome: Outcome
+) -> tuple[Outcome, tuple[JudgedLook, ...]]:
+    try:
+        return outcome, judge(job, target, outcome, NoBaselines())
+    except UndeclaredError as error:
+        log.error("check.undeclared", check=job.name, target=target.name, error=str(error))
+        return Outcome.unknown(str(error)), ()

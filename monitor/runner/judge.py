@@ -1,0 +1,109 @@
+"""From a check's outcome to judged looks: full codes, severities, and drift against the accepted record."""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from monitor.check import WatchesRecords
+from monitor.model import Drift, Finding, Look, LookState, Outcome, Target
+from monitor.runner.job import Job
+from monitor.runner.merge import JudgedLook
+from monitor.store.kept import Baseline, KeptFinding
+
+
+@dataclass(frozen=True, slots=True)
+class UndeclaredError(Exception):
+    """A check returned a code or a gauge that is not in its `About`."""
+
+    what: str
+
+    def __str__(self) -> str:
+        return f"the check returned {self.what}, which its About does not declare"
+
+
+class Baselines(Protocol):
+    """Where the accepted records are."""
+
+    def baseline(self, check: str, target: str, subject: str) -> Baseline | None:
+        """The accepted record of a subject, and the last one seen."""
+        ...
+
+
+class NoBaselines:
+    """Nothing was accepted yet: a one-shot look knows no drift."""
+
+    def baseline(self, check: str, target: str, subject: str) -> Baseline | None:  # noqa: ARG002
+        """None, always."""
+        return None
+
+
+def judge(
+    job: Job, target: Target, outcome: Outcome, baselines: Baselines
+) -> tuple[JudgedLook, ...]:
+    """The looks of an outcome, judged.
+
+    Raises:
+        UndeclaredError: a code or a gauge is not declared.
+    """
+    gauges = {gauge.name for gauge in job.about.gauges}
+    for sample in (*outcome.samples, *(s for look in outcome.looks for s in look.samples)):
+        if sample.gauge not in gauges:
+            raise UndeclaredError(f"the gauge {sample.gauge!r}")
+    return tuple(_judged(job, target, look, baselines) for look in outcome.looks)
+
+
+def _judged(job: Job, target: Target, look: Look, baselines: Baselines) -> JudgedLook:
+    drift = drift_of(job, target, look, baselines)
+    findings = look.findings
+    if drift is not None:
+        findings = (*findings, _drift_finding(job, drift, look))
+    return JudgedLook(look, tuple(_kept(job, finding) for finding in findings))
+
+
+def drift_of(job: Job, target: Target, look: Look, baselines: Baselines) -> Drift | None:
+    """How the record seen differs from the accepted one; None where it does not, or none is accepted yet."""
+    if look.state is not LookState.KNOWN or look.record is None:
+        return None
+    baseline = baselines.baseline(job.name, target.name, look.subject)
+    if baseline is None or baseline.accepted == look.record:
+        return None
+    watcher: WatchesRecords = job.check  # type: ignore[assignment]
+    return watcher.classify(baseline.accepted, look.record)
+
+
+def baseline_after(
+    baseline: Baseline | None, job: Job, target: Target, look: Look, drift: Drift | None, at: float
+) -> Baseline | None:
+    """The baseline once a known look counts: the first state seen is accepted; None where nothing changes."""
+    if look.record is None:
+        return None
+    if baseline is None:
+        return Baseline(
+            job.name, target.name, look.subject, look.record, at, look.record, changed_at=at
+        )
+    return replace(
+        baseline,
+        seen=look.record,
+        changed_at=at if baseline.seen != look.record else baseline.changed_at,
+        classification=drift.classification if drift else "",
+        reason=drift.reason if drift else "",
+    )
+
+
+def _drift_finding(job: Job, drift: Drift, look: Look) -> Finding:
+    return Finding(
+        code=job.about.drift_codes[drift.classification],
+        summary=drift.reason,
+        evidence=look.record or "no record",
+        fix=(
+            "If this change was intended, accept it with `deliverability drift accept`; "
+            "otherwise publish the accepted record again."
+        ),
+    )
+
+
+def _kept(job: Job, finding: Finding) -> KeptFinding:
+    try:
+        severity = job.severity_of(finding)
+    except KeyError:
+        raise UndeclaredError(f"the code {finding.code!r}") from None
+    return KeptFinding(finding, f"{job.name}.{finding.code}", severity, since=0.0)

@@ -1,0 +1,169 @@
+"""Pure: how an outcome changes what is kept. What was known stays until a known look clears it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from monitor.check import RollUp, SubjectState, worst_severity
+from monitor.model import Look, LookState, Outcome, Sample, Severity, Status
+from monitor.store.kept import HOLD_SECONDS, Change, Kept, KeptFinding, KeptSubject
+
+HISTORY_LENGTH = 20
+NEVER_ASKED = "not asked yet"
+AWAITING = "seen once, awaiting confirmation"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedLook:
+    """A look whose findings have their full codes and severities."""
+
+    look: Look
+    findings: tuple[KeptFinding, ...] = ()
+
+    @property
+    def bad(self) -> frozenset[tuple[str, str]]:
+        """What would page or open a ticket: (code, severity)."""
+        return _bad(self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished run: what it learnt and when. `outcome.looks` are the looks of `judged`."""
+
+    check: str
+    target: str
+    domain: str
+    at: float
+    outcome: Outcome
+    judged: tuple[JudgedLook, ...]
+
+
+def got_worse(kept: Kept | None, judged: JudgedLook) -> bool:
+    """True where the look shows a critical or warning finding that is not yet counted."""
+    prior = kept.subjects.get(judged.look.subject) if kept else None
+    return bool(judged.bad - (_bad(prior.findings) if prior else frozenset()))
+
+
+def merge(kept: Kept | None, run: Run, *, awaiting: frozenset[str], roll_up: RollUp) -> Kept:
+    """What is kept after `run`. Looks at the subjects in `awaiting` got worse and do not count yet."""
+    if run.outcome.failure is not None:
+        return _after_failure(kept, run, roll_up)
+    subjects: dict[str, KeptSubject] = {}
+    clean, clean_weight = 0, 0.0
+    for judged in run.judged:
+        after = _subject_after(kept, judged, awaiting=awaiting, at=run.at)
+        if after is None:
+            clean, clean_weight = clean + 1, clean_weight + judged.look.weight
+        else:
+            subjects[after.subject] = after
+    return _finished(
+        kept,
+        run,
+        roll_up,
+        subjects=subjects,
+        clean=(clean, clean_weight),
+        samples=run.outcome.samples,
+    )
+
+
+def _subject_after(
+    kept: Kept | None, judged: JudgedLook, *, awaiting: frozenset[str], at: float
+) -> KeptSubject | None:
+    """The subject after one look; None where it is known, clean and carries nothing."""
+    look = judged.look
+    prior = kept.subjects.get(look.subject) if kept else None
+    if look.state is LookState.UNKNOWN:
+        return _blind(prior, kept, look, at)
+    if look.state is LookState.NOT_DUE or look.subject in awaiting:
+        if prior is not None or (kept is not None and not kept.failure):
+            return prior
+        reason = NEVER_ASKED if look.state is LookState.NOT_DUE else AWAITING
+        return KeptSubject(look.subject, None, unknown_reason=reason, weight=look.weight)
+    if not judged.findings and not look.samples and look.record is None:
+        return None
+    since = {f.code: f.since for f in prior.findings} if prior else {}
+    return KeptSubject(
+        subject=look.subject,
+        known_at=at,
+        findings=tuple(replace(f, since=since.get(f.code, at)) for f in judged.findings),
+        samples=look.samples,
+        record=look.record,
+        weight=look.weight,
+    )
+
+
+def _blind(prior: KeptSubject | None, kept: Kept | None, look: Look, at: float) -> KeptSubject:
+    if prior is None:
+        last = kept.known_at if kept and not kept.failure else None
+        return KeptSubject(look.subject, last, unknown_reason=look.reason, weight=look.weight)
+    return _held(replace(prior, unknown_reason=look.reason, weight=look.weight), at)
+
+
+def _held(subject: KeptSubject, at: float) -> KeptSubject:
+    """What was known stays shown, at most `HOLD_SECONDS`."""
+    if subject.known_at is not None and at - subject.known_at > HOLD_SECONDS:
+        return replace(subject, findings=(), samples=(), known_at=None)
+    return subject
+
+
+def _after_failure(kept: Kept | None, run: Run, roll_up: RollUp) -> Kept:
+    reason = run.outcome.failure or ""
+    subjects = {
+        name: _held(replace(subject, unknown_reason=reason), run.at)
+        for name, subject in (kept.subjects if kept else {}).items()
+    }
+    clean = (kept.clean, kept.clean_weight) if kept else (0, 0.0)
+    samples = kept.samples if kept else ()
+    return _finished(kept, run, roll_up, subjects=subjects, clean=clean, samples=samples)
+
+
+def _finished(
+    kept: Kept | None,
+    run: Run,
+    roll_up: RollUp,
+    *,
+    subjects: Mapping[str, KeptSubject],
+    clean: tuple[int, float],
+    samples: tuple[Sample, ...],
+) -> Kept:
+    failed = run.outcome.failure is not None
+    states = [_state(s) for s in subjects.values()]
+    if clean[0]:
+        states.append(SubjectState("", not failed, None, clean[1]))
+    status = Status.UNKNOWN if failed and not states else roll_up(states)
+    seen_now = roll_up([replace(s, worst=s.worst if s.known else None) for s in states])
+    codes = tuple(sorted({f.code for s in subjects.values() for f in s.findings}))
+    changed = kept is None or kept.status is not status or _codes(kept) != codes
+    history = kept.history if kept else ()
+    if changed:
+        history = (Change(run.at, status, codes), *history)[:HISTORY_LENGTH]
+    known_at = kept.known_at if kept else None
+    if not failed and seen_now is not Status.UNKNOWN:
+        known_at = run.at
+    return Kept(
+        check=run.check,
+        target=run.target,
+        domain=run.domain,
+        status=status,
+        status_since=kept.status_since if kept and kept.status is status else run.at,
+        looked_at=run.at,
+        known_at=known_at,
+        subjects=subjects,
+        clean=clean[0],
+        clean_weight=clean[1],
+        samples=samples,
+        failure=run.outcome.failure or "",
+        history=history,
+    )
+
+
+def _state(subject: KeptSubject) -> SubjectState:
+    worst = worst_severity([Severity(f.severity) for f in subject.findings])
+    return SubjectState(subject.subject, subject.known, worst, subject.weight)
+
+
+def _codes(kept: Kept) -> tuple[str, ...]:
+    return tuple(sorted({f.code for s in kept.subjects.values() for f in s.findings}))
+
+
+def _bad(findings: Sequence[KeptFinding]) -> frozenset[tuple[str, str]]:
+    return frozenset((f.code, f.severity) for f in findings if f.severity != Severity.INFO)

@@ -1,0 +1,210 @@
+"""Runs checks on targets. Whatever happens in a check ends here as an outcome, in bounded time."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from monitor.check import Clock
+from monitor.model import LookState, Outcome, Target
+from monitor.publish.meters import Meters
+from monitor.runner.execute import execute
+from monitor.runner.job import Job
+from monitor.runner.judge import UndeclaredError, baseline_after, drift_of, judge
+from monitor.runner.merge import JudgedLook, Run, got_worse, merge
+from monitor.runner.worlds import Worlds
+from monitor.store.store import Store
+from monitor.store.kept import Kept
+
+log = structlog.get_logger()
+
+AT_ONCE = 128
+AT_ONCE_A_CHECK = 32
+EXTRA_ATTEMPTS = 3
+"""Confirming looks that could not tell are repeated this often before the next sweep takes over."""
+
+
+@dataclass(slots=True)
+class _Suspicion:
+    """What got worse and waits for confirmation: seen how often, by how many looks asked."""
+
+    bad: frozenset[tuple[str, str]]
+    seen: int = 1
+    asked: int = 1
+
+
+class Runner:
+    """Owns time limits, number at once, confirmation per subject, and turns outcomes into what is kept."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        worlds: Worlds,
+        clock: Clock,
+        meters: Meters,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self.worlds = worlds
+        self._store = store
+        self._clock = clock
+        self._meters = meters
+        self._tasks = tasks
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._at_once_a_check: dict[str, asyncio.Semaphore] = {}
+        self._suspicions: dict[tuple[str, str, str], _Suspicion] = {}
+        self._busy: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._waiting: set[tuple[str, str]] = set()
+        self._confirming: set[asyncio.Task[None]] = set()
+        self._current: Callable[[str, str], bool] = lambda _check, _target: True
+
+    def only(self, current: Callable[[str, str], bool]) -> None:
+        """Results count only while `current(check, target)` is true: what left the configuration is dropped."""
+        self._current = current
+
+    def submit(self, job: Job, target: Target, *, due: float) -> None:
+        """Run soon; `due` (epoch seconds) is when it should have started. Skipped where it still runs."""
+        key = (job.name, target.name)
+        if key in self._busy:
+            log.debug("check.still_running", check=job.name, target=target.name)
+            return
+        task = self._tasks.create_task(self._look(job, target, due=due), name=f"{key[0]} {key[1]}")
+        self._busy[key] = task
+        task.add_done_callback(lambda _task: self._busy.pop(key, None))
+
+    async def drain(self, seconds: float) -> None:
+        """Let what runs finish, `seconds` at most; then cancel it. Waiting confirmations are dropped."""
+        running = set(self._busy.values())
+        if running:
+            await asyncio.wait(running, timeout=seconds)
+        for task in (*self._busy.values(), *self._confirming):
+            task.cancel()
+
+    async def _look(
+        self, job: Job, target: Target, *, due: float | None = None, confirming: bool = False
+    ) -> None:
+        mine = self._at_once_a_check.setdefault(job.name, asyncio.Semaphore(AT_ONCE_A_CHECK))
+        async with mine, self._at_once:
+            if due is not None:
+                self._meters.started(job.name, lateness=max(0.0, self._clock.now() - due))
+            worlds = self.worlds
+            world = (
+                worlds.confirming(job.name, job.about.confirm)
+                if confirming
+                else worlds.normal(job.name)
+            )
+            started = self._clock.monotonic()
+            outcome = await execute(job, target, world)
+            self._meters.run_finished(job.name, self._clock.monotonic() - started)
+        if self._current(job.name, target.name):
+            self._take(job, target, outcome)
+
+    def _take(self, job: Job, target: Target, outcome: Outcome) -> None:
+        at = self._clock.now()
+        try:
+            judged = judge(job, target, outcome, self._store)
+        except UndeclaredError as error:
+            log.error("check.undeclared", check=job.name, target=target.name, error=str(error))
+            outcome, judged = Outcome.unknown(str(error)), ()
+        kept = self._store.kept(job.name, target.name)
+        awaiting = self._awaiting(job, target, kept, judged, failed=outcome.failure is not None)
+        for look in judged:
+            if look.look.subject not in awaiting:
+                self._accept_record(job, target, look, at)
+        run = Run(job.name, target.name, target.domain, at, outcome, judged)
+        after = merge(kept, run, awaiting=awaiting, roll_up=job.about.roll_up)
+        self._store.keep(after)
+        self._meters.run_counted(job.name, after.status)
+        if kept is None or kept.status is not after.status:
+            log.info(
+                "status.changed",
+                check=job.name,
+                target=target.name,
+                status=after.status.value,
+                was=kept.status.value if kept else None,
+            )
+
+    def _accept_record(self, job: Job, target: Target, judged: JudgedLook, at: float) -> None:
+        look = judged.look
+        if look.state is not LookState.KNOWN:
+            return
+        before = self._store.baseline(job.name, target.name, look.subject)
+        drift = drift_of(job, target, look, self._store)
+        after = baseline_after(before, job, target, look, drift, at)
+        if after is not None and after != before:
+            self._store.set_baseline(after)
+
+    def _awaiting(
+        self,
+        job: Job,
+        target: Target,
+        kept: Kept | None,
+        judged: tuple[JudgedLook, ...],
+        *,
+        failed: bool,
+    ) -> frozenset[str]:
+        """The subjects that got worse and are not confirmed yet; sees to it that they are looked at again."""
+        awaiting: set[str] = set()
+        again = False
+        for look in judged:
+            key = (job.name, target.name, look.look.subject)
+            suspicion = self._suspicions.get(key)
+            if look.look.state is LookState.KNOWN:
+                suspicion = self._weighed(suspicion, kept, look)
+                if suspicion is not None and suspicion.seen > job.confirmations:
+                    suspicion = None
+                elif suspicion is not None:
+                    awaiting.add(look.look.subject)
+            elif suspicion is not None:
+                suspicion.asked += 1
+            if suspicion is None:
+                self._suspicions.pop(key, None)
+            else:
+                self._suspicions[key] = suspicion
+                again |= suspicion.asked <= job.confirmations + EXTRA_ATTEMPTS
+        if failed:
+            again = self._asked_in_vain(job, target)
+        if again:
+            self._look_again(job, target)
+        return frozenset(awaiting)
+
+    def _asked_in_vain(self, job: Job, target: Target) -> bool:
+        again = False
+        for key, suspicion in self._suspicions.items():
+            if key[:2] == (job.name, target.name):
+                suspicion.asked += 1
+                again |= suspicion.asked <= job.confirmations + EXTRA_ATTEMPTS
+        return again
+
+    @staticmethod
+    def _weighed(
+        suspicion: _Suspicion | None, kept: Kept | None, look: JudgedLook
+    ) -> _Suspicion | None:
+        if not got_worse(kept, look):
+            return None
+        if suspicion is None or not suspicion.bad & look.bad:
+            return _Suspicion(look.bad)
+        suspicion.bad = look.bad
+        suspicion.seen += 1
+        suspicion.asked += 1
+        return suspicion
+
+    def _look_again(self, job: Job, target: Target) -> None:
+        key = (job.name, target.name)
+        if key in self._waiting:
+            return
+        self._waiting.add(key)
+        name = f"confirm {job.name} {target.name}"
+        task = self._tasks.create_task(self._confirm_later(job, target), name=name)
+        self._confirming.add(task)
+        task.add_done_callback(self._confirming.discard)
+
+    async def _confirm_later(self, job: Job, target: Target) -> None:
+        key = (job.name, target.name)
+        try:
+            await asyncio.sleep(job.config.confirm_after)
+        finally:
+            self._waiting.discard(key)
+        if self._current(*key):
+            await self._look(job, target, confirming=True)
