@@ -1,0 +1,1 @@
+"""DMARC: the policy that applies to a domain, judged, and watched for changes."""
