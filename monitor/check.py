@@ -56,12 +56,15 @@ class Gauge:
         labels: label names; `target` and `domain` are filled in by the daemon.
         total: samples of several targets with equal labels add up to one series
             (zones of all addresses of a domain); otherwise a series belongs to one target.
+        counter: samples are increments that the daemon adds up since its start; the name ends in
+            `_total`, and they stand in `Outcome.samples`.
     """
 
     name: str
     help: str
     labels: tuple[str, ...] = ("target", "domain")
     total: bool = False
+    counter: bool = False
 
 
 @dataclass(frozen=True, slots=True)
