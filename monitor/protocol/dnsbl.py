@@ -1,0 +1,177 @@
+"""DNS blocklists: how to ask and how to read the answer (RFC 5782)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
+
+from monitor.model import Address, Severity
+from monitor.protocol.problem import quoted
+
+_ANSWERS = IPv4Network("127.0.0.0/8")  # RFC 5782 §2.1
+# Spamhaus, and many after it, answer so to whom they do not serve.
+_REFUSALS = IPv4Network("127.255.255.0/24")
+_REFUSAL_REASONS = {
+    IPv4Address("127.255.255.252"): "the zone's name is wrong",
+    IPv4Address("127.255.255.254"): "asked through a public or unidentified resolver",
+    IPv4Address("127.255.255.255"): "too many queries, or not registered",
+}
+_ADDING_UP = IPv4Network("127.0.0.0/24")  # where zones add up bits in the last octet
+_LOOPBACK = IPv4Address("127.0.0.1")
+_GRAVEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+
+
+class Kind(StrEnum):
+    """What a zone lists."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+    DOMAIN = "domain"
+
+
+@dataclass(frozen=True, slots=True)
+class ProofEntries:
+    """What a living zone lists, and what it does not list (RFC 5782 §5)."""
+
+    listed: Address | str
+    clean: Address | str
+
+
+# RFC 5782 §5. A zone may have others (dbltest.com), which its catalogue entry names.
+PROOF_ENTRIES: Mapping[Kind, ProofEntries] = {
+    Kind.IPV4: ProofEntries(IPv4Address("127.0.0.2"), IPv4Address("127.0.0.1")),
+    Kind.IPV6: ProofEntries(IPv6Address("::ffff:7f00:2"), IPv6Address("::ffff:7f00:1")),
+    Kind.DOMAIN: ProofEntries("test", "invalid"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a return code says: a name out of the zone's closed set, and how much it matters."""
+
+    name: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneCodes:
+    """How one zone's answers are to be read. A single code is a /32; the narrowest network counts.
+
+    Attributes:
+        meanings: codes that are listings.
+        bits: the same for zones that add up bits (1, 2, 4, … 128) in the last octet of 127.0.0.x.
+        refused: codes that say "I don't answer you", beside 127.255.255.0/24. They win.
+        refused_bits: the same as a mask of the last octet (URIBL, SURBL: 1).
+        not_listed: codes that are no listing: a whitelist's, a neutral score's.
+        other: the meaning of a code that nobody named; None where such a code is nonsense.
+    """
+
+    meanings: Mapping[IPv4Network, Meaning] = field(default_factory=dict)
+    bits: Mapping[int, Meaning] = field(default_factory=dict)
+    refused: tuple[IPv4Network, ...] = ()
+    refused_bits: int = 0
+    not_listed: tuple[IPv4Network, ...] = ()
+    other: Meaning | None = None
+
+
+class State(StrEnum):
+    """What a set of answers says. The last two teach nothing about the subject."""
+
+    LISTED = "listed"
+    CLEAN = "clean"
+    REFUSED = "refused"
+    NONSENSE = "nonsense"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a zone said: its ``meanings`` where it lists (the gravest first), else why not."""
+
+    state: State
+    meanings: tuple[Meaning, ...] = ()
+    reason: str = ""
+
+
+def kind_of(subject: Address | str) -> Kind:
+    """The kind of entry that an address or a domain name is looked up as."""
+    if isinstance(subject, str):
+        return Kind.DOMAIN
+    return Kind.IPV4 if subject.version == 4 else Kind.IPV6  # noqa: PLR2004 - IP versions
+
+
+def query_name(subject: Address | str, zone: str) -> str:
+    """The name to ask for: octets or nibbles reversed, a domain as it is (RFC 5782 §2.1, §2.4, §3.1).
+
+    >>> query_name(IPv4Address("192.0.2.99"), "bl.example.org")
+    '99.2.0.192.bl.example.org'
+    """
+    if isinstance(subject, str):
+        label = subject.lower().strip(".")
+    else:
+        label = subject.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
+    return f"{label}.{zone.lower().strip('.')}"
+
+
+def read(answers: Sequence[str], codes: ZoneCodes) -> Reading:
+    """What a zone's A records say about the subject. No records: clean.
+
+    One answer outside 127.0.0.0/8 (a parked domain, a rewritten NXDOMAIN) makes all of it nonsense,
+    one refusal makes all of it refused: a zone in that state is not believed in anything. Never raises.
+    """
+    addresses, strangers = _addresses(answers)
+    if strangers:
+        return Reading(State.NONSENSE, reason=f"{quoted(strangers[0])} is no blocklist's answer")
+    refusal = next((reason for a in addresses if (reason := _refusal(a, codes))), None)
+    if refusal is not None:
+        return Reading(State.REFUSED, reason=refusal)
+    listings = {meaning for address in addresses for meaning in _listings(address, codes)}
+    if listings:
+        gravest = sorted(listings, key=lambda m: (_GRAVEST_FIRST.index(m.severity), m.name))
+        return Reading(State.LISTED, tuple(gravest))
+    unnamed = [a for a in addresses if not _in(a, codes.not_listed)]
+    if unnamed:
+        return Reading(State.NONSENSE, reason=f"code {unnamed[0]} has no known meaning")
+    return Reading(State.CLEAN)
+
+
+def _addresses(answers: Sequence[str]) -> tuple[list[IPv4Address], list[str]]:
+    addresses, strangers = [], []
+    for answer in answers:
+        try:
+            address = IPv4Address(answer)
+        except ValueError:
+            strangers.append(answer)
+            continue
+        if address in _ANSWERS:
+            addresses.append(address)
+        else:
+            strangers.append(answer)
+    return addresses, strangers
+
+
+def _in(address: IPv4Address, networks: Sequence[IPv4Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _refusal(address: IPv4Address, codes: ZoneCodes) -> str:
+    if address in _REFUSALS:
+        return f"{address}: {_REFUSAL_REASONS.get(address, 'refused')}"
+    by_bits = address in _ADDING_UP and int(address) & 0xFF & codes.refused_bits
+    if by_bits or _in(address, codes.refused):
+        return f"{address}: the zone refuses to answer this resolver"
+    return ""
+
+
+def _listings(address: IPv4Address, codes: ZoneCodes) -> Iterator[Meaning]:
+    if _in(address, codes.not_listed):
+        return
+    named = [network for network in codes.meanings if address in network]
+    if named:
+        yield codes.meanings[max(named, key=lambda network: network.prefixlen)]
+        return
+    bits = [m for bit, m in codes.bits.items() if address in _ADDING_UP and int(address) & bit]
+    yield from bits
+    # RFC 5782 §5 keeps 127.0.0.1 from being listed, and zones use it to say "blocked":
+    # it means a listing only where the catalogue says so.
+    if not bits and codes.other is not None and address != _LOOPBACK:
+        yield codes.other
