@@ -62,7 +62,9 @@ class Sweep:
         slices = max(1, min(MAX_SLICES, int(interval / MIN_TICK)))
         targets: dict[int, list[Target]] = {}
         for target in assignment.targets:
-            targets.setdefault(slice_of(assignment.job.name, target.name, slices), []).append(target)
+            targets.setdefault(slice_of(assignment.job.name, target.name, slices), []).append(
+                target
+            )
         tick = interval / slices
         return cls(assignment.job, tick, slices, targets, int(now / tick))
 

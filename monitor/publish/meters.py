@@ -73,6 +73,5 @@ class Meters:
 
     def render(self, *, openmetrics: bool) -> bytes:
         """The exposition of these metrics, with `# EOF` where it is OpenMetrics."""
-        if openmetrics:
-            return generate_openmetrics(self.registry)
-        return generate_latest(self.registry)
+        generate = generate_openmetrics if openmetrics else generate_latest
+        return bytes(generate(self.registry))

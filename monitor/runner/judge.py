@@ -71,7 +71,13 @@ def drift_of(job: Job, target: Target, look: Look, baselines: Baselines) -> Drif
 
 
 def baseline_after(
-    baseline: Baseline | None, job: Job, target: Target, look: Look, drift: Drift | None, at: float
+    baseline: Baseline | None,
+    job: Job,
+    target: Target,
+    look: Look,
+    *,
+    drift: Drift | None,
+    at: float,
 ) -> Baseline | None:
     """The baseline once a known look counts: the first state seen is accepted; None where nothing changes."""
     if look.record is None:

@@ -14,8 +14,8 @@ from monitor.runner.job import Job
 from monitor.runner.judge import UndeclaredError, baseline_after, drift_of, judge
 from monitor.runner.merge import JudgedLook, Run, got_worse, merge
 from monitor.runner.worlds import Worlds
-from monitor.store.store import Store
 from monitor.store.kept import Kept
+from monitor.store.store import Store
 
 log = structlog.get_logger()
 
@@ -105,7 +105,7 @@ class Runner:
         try:
             judged = judge(job, target, outcome, self._store)
         except UndeclaredError as error:
-            log.error("check.undeclared", check=job.name, target=target.name, error=str(error))
+            log.warning("check.undeclared", check=job.name, target=target.name, error=str(error))
             outcome, judged = Outcome.unknown(str(error)), ()
         kept = self._store.kept(job.name, target.name)
         awaiting = self._awaiting(job, target, kept, judged, failed=outcome.failure is not None)
@@ -131,7 +131,7 @@ class Runner:
             return
         before = self._store.baseline(job.name, target.name, look.subject)
         drift = drift_of(job, target, look, self._store)
-        after = baseline_after(before, job, target, look, drift, at)
+        after = baseline_after(before, job, target, look, drift=drift, at=at)
         if after is not None and after != before:
             self._store.set_baseline(after)
 

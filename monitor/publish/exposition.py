@@ -1,0 +1,189 @@
+"""What is kept, as Prometheus sees it. Never known is absent; known stays until a known look clears it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from monitor.check import About, Gauge
+from monitor.model import AddressTarget, Sample, Status
+from monitor.publish.names import CORE, PREFIX, Metric, metrics_of
+from monitor.publish.series import Key, Series, exposition, series
+from monitor.store.kept import Baseline, Kept
+
+
+@dataclass(slots=True)
+class _Shared:
+    """A series that several targets speak for: what each says, the last to speak last."""
+
+    add_up: bool
+    said: dict[Key, float] = field(default_factory=dict)
+
+    @property
+    def value(self) -> float:
+        return sum(self.said.values()) if self.add_up else next(reversed(self.said.values()))
+
+
+class Exposition:
+    """Series of everything kept, kept as text."""
+
+    def __init__(self) -> None:
+        self._abouts: dict[str, About] = {}
+        self._metrics: dict[str, Metric] = {}
+        self._blocks: dict[str, dict[Key, str]] = defaultdict(dict)
+        self._shared: dict[tuple[str, tuple[tuple[str, str], ...]], _Shared] = {}
+        self._shared_of: dict[Key, list[tuple[str, tuple[tuple[str, str], ...]]]] = {}
+        self._last_seen: dict[tuple[str, str, str], dict[Key, float]] = defaultdict(dict)
+        self._counters: dict[tuple[str, tuple[tuple[str, str], ...]], float] = defaultdict(float)
+
+    def configure(self, abouts: Iterable[About]) -> None:
+        """The checks there are now."""
+        self._abouts = {about.name: about for about in abouts}
+        metrics = (*CORE, *(m for about in self._abouts.values() for m in metrics_of(about)))
+        self._metrics = {metric.name: metric for metric in metrics}
+
+    def update(self, kept: Kept, baselines: Sequence[Baseline]) -> None:
+        """A target changed."""
+        key = (kept.check, kept.target)
+        self.remove(*key)
+        about = self._abouts.get(kept.check)
+        if about is None:
+            return
+        gauges = {gauge.name: gauge for gauge in about.gauges if not gauge.counter}
+        own: dict[str, list[str]] = defaultdict(list)
+        for one in _status_series(kept, about):
+            own[one.name].append(one.line())
+        for sample in _samples(kept):
+            gauge = gauges.get(sample.gauge)
+            if gauge is None:
+                continue
+            one = _sample_series(gauge, sample, kept)
+            if "target" in gauge.labels:
+                own[one.name].append(one.line())
+            else:
+                self._say(key, one, add_up=gauge.total)
+        for one in _finding_series(kept):
+            self._say(key, one, add_up=True)
+        for one in _drift_series(kept, baselines):
+            self._say(key, one, add_up=False)
+        for name, lines in own.items():
+            self._blocks[name][key] = "".join(lines)
+        for code, seen in _seen(kept).items():
+            self._last_seen[kept.domain, kept.check, code][key] = seen
+
+    def remove(self, check: str, target: str) -> None:
+        """A target is gone, and its series with it."""
+        key = (check, target)
+        for blocks in self._blocks.values():
+            blocks.pop(key, None)
+        for identity in self._shared_of.pop(key, ()):
+            shared = self._shared.get(identity)
+            if shared is not None:
+                shared.said.pop(key, None)
+                if not shared.said:
+                    del self._shared[identity]
+        for code in [code for code, seen in self._last_seen.items() if key in seen]:
+            del self._last_seen[code][key]
+            if not self._last_seen[code]:
+                del self._last_seen[code]
+
+    def count(self, check: str, samples: Iterable[Sample]) -> None:
+        """Add the increments among a run's samples to the counters that the check declares."""
+        about = self._abouts.get(check)
+        counters = {gauge.name: gauge for gauge in about.gauges if gauge.counter} if about else {}
+        for sample in samples:
+            gauge = counters.get(sample.gauge)
+            if gauge is not None:
+                labels = tuple((name, sample.labels.get(name, "")) for name in gauge.labels)
+                self._counters[PREFIX + gauge.name, labels] += sample.value
+
+    def render(self, extra: Iterable[Series], *, now: float, openmetrics: bool) -> str:
+        """The exposition, without the daemon's own meters and without `# EOF`."""
+        bodies: dict[str, list[str]] = defaultdict(list)
+        for name, blocks in self._blocks.items():
+            bodies[name].extend(blocks.values())
+        for (name, labels), shared in self._shared.items():
+            bodies[name].append(Series(name, labels, shared.value).line())
+        for (domain, check, code), seen in self._last_seen.items():
+            age = max(0.0, now - min(seen.values()))
+            one = series("finding_age_seconds", age, domain=domain, check=check, code=code)
+            bodies[one.name].append(one.line())
+        for (name, labels), value in self._counters.items():
+            bodies[name].append(Series(name, labels, value).line())
+        for one in extra:
+            bodies[one.name].append(one.line())
+        return exposition(self._metrics, bodies, openmetrics=openmetrics)
+
+    def _say(self, key: Key, one: Series, *, add_up: bool) -> None:
+        identity = (one.name, one.labels)
+        shared = self._shared.setdefault(identity, _Shared(add_up))
+        if key in shared.said:
+            shared.said[key] = shared.said[key] + one.value if add_up else one.value
+        else:
+            shared.said[key] = one.value
+            self._shared_of.setdefault(key, []).append(identity)
+
+
+def _status_series(kept: Kept, about: About) -> Iterable[Series]:
+    # Per address only where it is not ok: an organisation may watch a million of them.
+    if about.targets is AddressTarget and kept.status is Status.OK:
+        return
+    own = {"check": kept.check, "target": kept.target}
+    for status in Status:
+        yield series(
+            "check_status",
+            1 if status is kept.status else 0,
+            **own,
+            domain=kept.domain,
+            status=status.value,
+        )
+    yield series("check_last_run_timestamp_seconds", kept.looked_at, **own)
+    if kept.known_at is not None:
+        yield series("check_last_known_timestamp_seconds", kept.known_at, **own)
+
+
+def _samples(kept: Kept) -> Iterable[Sample]:
+    yield from kept.samples
+    for subject in kept.subjects.values():
+        yield from subject.samples
+
+
+def _sample_series(gauge: Gauge, sample: Sample, kept: Kept) -> Series:
+    filled: Mapping[str, str] = {"target": kept.target, "domain": kept.domain, **sample.labels}
+    return Series(
+        PREFIX + gauge.name,
+        tuple((name, filled.get(name, "")) for name in gauge.labels),
+        sample.value,
+    )
+
+
+def _finding_series(kept: Kept) -> Iterable[Series]:
+    for subject in kept.subjects.values():
+        for finding in subject.findings:
+            yield series(
+                "findings",
+                1,
+                domain=kept.domain,
+                check=kept.check,
+                code=finding.code,
+                severity=finding.severity,
+            )
+
+
+def _drift_series(kept: Kept, baselines: Sequence[Baseline]) -> Iterable[Series]:
+    labels = {"domain": kept.domain, "record": kept.check}
+    for baseline in baselines:
+        if baseline.classification:
+            yield series("record_drift", 1, **labels, classification=baseline.classification)
+    if baselines:
+        last = max(baseline.changed_at for baseline in baselines)
+        yield series("record_last_change_timestamp_seconds", last, **labels)
+
+
+def _seen(kept: Kept) -> dict[str, float]:
+    """When each open code was last seen: the subject that was not seen for longest counts."""
+    seen: dict[str, float] = {}
+    for subject in kept.subjects.values():
+        for finding in subject.findings:
+            at = subject.known_at if subject.known_at is not None else kept.status_since
+            seen[finding.code] = min(at, seen.get(finding.code, at))
+    return seen
