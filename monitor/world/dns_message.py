@@ -1,0 +1,173 @@
+"""DNS messages: a question to a query, a response to a `DnsAnswer`. Pure; dnspython does the wire format."""
+
+from ipaddress import ip_address
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rdtypes.ANY.MX
+import dns.rdtypes.ANY.TXT
+import dns.rdtypes.IN.A
+import dns.rdtypes.IN.AAAA
+import dns.rdtypes.nsbase
+import dns.rrset
+
+from monitor.check import DnsAnswer, DnsStatus, Question
+
+PAYLOAD = 1232
+"""EDNS buffer size in bytes: no fragments on any usual path (dnsflagday.net/2020)."""
+LONGEST_CHAIN = 16
+"""CNAMEs followed in one answer."""
+MOST_RECORDS = 256
+"""Records of one set. A message ends at 64 KiB, which bounds the text of a TXT set too."""
+
+_FAILURES = {dns.rcode.SERVFAIL: DnsStatus.SERVFAIL, dns.rcode.REFUSED: DnsStatus.REFUSED}
+
+
+def query_for(question: Question) -> dns.message.QueryMessage:
+    """The query, with a random id, recursion wanted, and DO so that AD is set (RFC 6840 §5.8).
+
+    Raises:
+        ValueError: the name or the type cannot be asked for.
+    """
+    return dns.message.make_query(
+        _wire_name(question.name),
+        _rdata_type(question.rtype),
+        use_edns=0,
+        payload=PAYLOAD,
+        want_dnssec=True,
+    )
+
+
+def _wire_name(text: str) -> dns.name.Name:
+    if text == ".":
+        return dns.name.root
+    if not text.isascii() or not text.isprintable():
+        raise ValueError(f"{text[:80]!a} is not a DNS name: only printable ASCII")
+    labels = [label.encode("ascii") for label in text.removesuffix(".").split(".")]
+    if not all(labels):
+        raise ValueError(f"{text[:80]!a} is not a DNS name: an empty label")
+    try:
+        return dns.name.Name([*labels, b""])
+    except dns.exception.DNSException as error:
+        raise ValueError(f"{text[:80]!a} is not a DNS name: {error}") from None
+
+
+def _rdata_type(text: str) -> dns.rdatatype.RdataType:
+    try:
+        rdtype = dns.rdatatype.from_text(text)
+    except (dns.exception.DNSException, ValueError):
+        raise ValueError(f"{text[:20]!a} is not a DNS record type") from None
+    if dns.rdatatype.is_metatype(rdtype):
+        raise ValueError(f"{text[:20]!a} is not a type of records")
+    return rdtype
+
+
+def answer_of(question: Question, response: dns.message.Message) -> DnsAnswer:
+    """What the response to our query says; never raises for what a server sends.
+
+    A response code belongs to the end of the CNAME chain (RFC 6604 §3).
+    """
+    rcode = response.rcode()
+    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        text = dns.rcode.to_text(rcode)
+        return failed(question, _FAILURES.get(rcode, DnsStatus.ERROR), f"answered {text}")
+    try:
+        owner, records, ttl = _follow(response, question)
+    except ValueError as error:
+        return failed(question, DnsStatus.ERROR, str(error))
+    if records is None:
+        return _negative(question, response, rcode, owner)
+    if rcode == dns.rcode.NXDOMAIN:
+        return failed(question, DnsStatus.ERROR, "answered NXDOMAIN together with records")
+    if len(records) > MOST_RECORDS:
+        return failed(question, DnsStatus.ERROR, f"more than {MOST_RECORDS} records in one set")
+    return DnsAnswer(
+        question,
+        DnsStatus.OK,
+        tuple(record_text(record) for record in records),
+        ttl,
+        authenticated=bool(response.flags & dns.flags.AD),
+        canonical_name=name_text(owner),
+    )
+
+
+def failed(question: Question, status: DnsStatus, reason: str) -> DnsAnswer:
+    """An answer that tells nothing, and why."""
+    return DnsAnswer(question, status, reason=reason)
+
+
+def _follow(
+    response: dns.message.Message, question: Question
+) -> tuple[dns.name.Name, dns.rrset.RRset | None, int]:
+    """The name at the end of the CNAME chain, its records (None: none), and the smallest TTL on the way.
+
+    Raises:
+        ValueError: the chain is too long or turns in a circle.
+    """
+    owner, rdtype = _wire_name(question.name), _rdata_type(question.rtype)
+    ttl, seen = 2**31, {owner}
+    while True:
+        records = _rrset(response, owner, rdtype)
+        if records is not None:
+            return owner, records, min(ttl, records.ttl)
+        alias = _rrset(response, owner, dns.rdatatype.CNAME)
+        if alias is None:
+            return owner, None, 0
+        owner, ttl = alias[0].target, min(ttl, alias.ttl)
+        if owner in seen:
+            raise ValueError(f"CNAME loop at {name_text(owner)}")
+        seen.add(owner)
+        if len(seen) > LONGEST_CHAIN + 1:
+            raise ValueError(f"a chain of more than {LONGEST_CHAIN} CNAMEs")
+
+
+def _rrset(
+    response: dns.message.Message, owner: dns.name.Name, rdtype: dns.rdatatype.RdataType
+) -> dns.rrset.RRset | None:
+    return response.get_rrset(dns.message.ANSWER, owner, dns.rdataclass.IN, rdtype)
+
+
+def _negative(
+    question: Question,
+    response: dns.message.Message,
+    rcode: dns.rcode.Rcode,
+    owner: dns.name.Name,
+) -> DnsAnswer:
+    soa = next((s for s in response.authority if s.rdtype == dns.rdatatype.SOA), None)
+    if soa is None and any(s.rdtype == dns.rdatatype.NS for s in response.authority):
+        # RFC 2308 §2.2: name servers without SOA are a referral, which says nothing of the records.
+        return failed(
+            question, DnsStatus.ERROR, "answered with a referral: it does not look names up itself"
+        )
+    return DnsAnswer(
+        question,
+        DnsStatus.NXDOMAIN if rcode == dns.rcode.NXDOMAIN else DnsStatus.NODATA,
+        # RFC 2308 §5: the smaller of the SOA's TTL and its minimum; without SOA not to be kept.
+        ttl=min(soa.ttl, soa[0].minimum) if soa is not None else 0,
+        authenticated=bool(response.flags & dns.flags.AD),
+        canonical_name=name_text(owner),
+    )
+
+
+def name_text(name: dns.name.Name) -> str:
+    """Lower case, without the trailing dot; the root is `.`."""
+    return name.to_text(omit_final_dot=True).lower() if name != dns.name.root else "."
+
+
+def record_text(record: dns.rdata.Rdata) -> str:
+    """One record's data as `DnsAnswer` promises it; never raises for data that came off the wire."""
+    if isinstance(record, dns.rdtypes.ANY.TXT.TXT):
+        return b"".join(record.strings).decode("latin-1")
+    if isinstance(record, dns.rdtypes.IN.A.A | dns.rdtypes.IN.AAAA.AAAA):
+        return str(ip_address(record.address))
+    if isinstance(record, dns.rdtypes.ANY.MX.MX):
+        return f"{record.preference} {name_text(record.exchange)}"
+    if isinstance(record, dns.rdtypes.nsbase.NSBase):  # NS, CNAME, PTR, DNAME
+        return name_text(record.target)
+    return record.to_text()

@@ -1,0 +1,237 @@
+"""A world that is data, so that a check's test reads like a zone file and runs with no socket.
+
+fake = FakeWorld(
+txt={"_dmarc.example.com": "v=DMARC1; p=none"},
+mx={"example.com": "10 mx.example.com"},
+a={"mx.example.com": ["192.0.2.1", "192.0.2.2"]},
+ptr={"192.0.2.1": "mx.example.com"},
+fail={"slow.example.com TXT": "timeout", "*.dead.example": "servfail"},
+)
+outcome = await check.run(target, fake.world())
+assert Question("example.com", "MX") in fake.asked
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
+
+from monitor.check import (
+    DnsAnswer,
+    DnsStatus,
+    PastResult,
+    Question,
+    SmtpConversation,
+    SmtpFailure,
+    Threshold,
+    World,
+)
+from monitor.model import Counts
+from monitor.world.memory import ExpiringMemory
+
+Records = Mapping[str, str | Sequence[str]]
+"""Record data by owner name: one record or several, as `DnsAnswer.records` has them."""
+
+CountsByWindow = Mapping[int, Counts]
+FakeCounts = Mapping[tuple[str, str], Mapping[tuple[str, str], CountsByWindow]]
+"""By (sender, domain), then by (stream, provider), then by the window's seconds."""
+
+TTL = 300
+_LONGEST_CHAIN = 16
+
+
+class FakeClock:
+    """Implements `monitor.check.Clock`; moves only by `advance`."""
+
+    def __init__(self, now: float) -> None:
+        self._now = now
+        self._monotonic = 0.0
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made."""
+        return self._monotonic
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += seconds
+        self._monotonic += seconds
+
+
+class FakeWorld:
+    """The outside as data. What is not listed does not exist: NXDOMAIN, connection refused, no mail.
+
+    Attributes given:
+        a, aaaa, cname, mx, ns, soa, txt: records by name; `*.zone` is a wildcard (RFC 4592).
+            A name that only has names below it exists without records (NODATA).
+        ptr: names by address (`192.0.2.1`), or by the reverse name itself.
+        fail: `name TYPE` or `name`, or `*.name` for all below, -> a `DnsStatus` that tells nothing.
+        smtp: conversations by (address, port).
+        counts: messages, see `FakeCounts`; a window not listed has no mail.
+        thresholds: by `kind`, `kind role` or `kind stream`; the most specific wins.
+        resolver_trouble, network_trouble, egress_trouble (by port): what the canaries say.
+        results: last results of other checks, by domain.
+        now: seconds since the epoch; `clock.advance` moves it.
+
+    Attributes kept: `asked` (DNS questions in order) and `conversed` ((address, host, port) in order).
+    """
+
+    def __init__(
+        self,
+        *,
+        a: Records | None = None,
+        aaaa: Records | None = None,
+        cname: Records | None = None,
+        mx: Records | None = None,
+        ns: Records | None = None,
+        soa: Records | None = None,
+        txt: Records | None = None,
+        ptr: Records | None = None,
+        fail: Mapping[str, str] | None = None,
+        smtp: Mapping[tuple[str, int], SmtpConversation] | None = None,
+        counts: FakeCounts | None = None,
+        thresholds: Mapping[str, Threshold] | None = None,
+        resolver_trouble: str | None = None,
+        network_trouble: str | None = None,
+        egress_trouble: Mapping[int, str] | None = None,
+        results: Mapping[str, Sequence[PastResult]] | None = None,
+        now: float = 1_800_000_000.0,
+    ) -> None:
+        self.asked: list[Question] = []
+        self.conversed: list[tuple[str, str, int]] = []
+        self.clock = FakeClock(now)
+        self.memory = ExpiringMemory(clock=self.clock)
+        reverse = {_reverse(owner): names for owner, names in (ptr or {}).items()}
+        self._zone = _zone(A=a, AAAA=aaaa, CNAME=cname, MX=mx, NS=ns, SOA=soa, TXT=txt, PTR=reverse)
+        self._fail = {key.lower(): DnsStatus(value) for key, value in (fail or {}).items()}
+        self._smtp = smtp or {}
+        self._counts = counts or {}
+        self._thresholds = thresholds or {}
+        self._troubles = (resolver_trouble, network_trouble)
+        self._egress = egress_trouble or {}
+        self._results = results or {}
+
+    def world(self, *, confirming: bool = False) -> World:
+        """The world to hand to a check; all of a FakeWorld's worlds share its data and its records."""
+        return World(
+            dns=self,
+            smtp=self,
+            windows=self,
+            thresholds=self,
+            canaries=self,
+            clock=self.clock,
+            results=self,
+            memory=self.memory,
+            confirming=confirming,
+        )
+
+    # --- DnsClient ---
+
+    async def ask(self, name: str, rtype: str) -> DnsAnswer:
+        """The answer from the data."""
+        question = Question(name, rtype)
+        self.asked.append(question)
+        owner, kind = name.lower().removesuffix("."), rtype.upper()
+        for _ in range(_LONGEST_CHAIN + 1):
+            failure = self._failure(owner, kind)
+            if failure is not None:
+                return DnsAnswer(question, failure, reason=f"{owner} {kind}: {failure}")
+            records = self._records(owner)
+            if records is None:
+                return DnsAnswer(question, DnsStatus.NXDOMAIN, ttl=TTL, canonical_name=owner)
+            if kind in records:
+                return DnsAnswer(question, DnsStatus.OK, records[kind], TTL, canonical_name=owner)
+            if "CNAME" not in records:
+                return DnsAnswer(question, DnsStatus.NODATA, ttl=TTL, canonical_name=owner)
+            owner = records["CNAME"][0].lower()
+        return DnsAnswer(question, DnsStatus.ERROR, reason=f"CNAME loop at {owner}")
+
+    async def ask_many(self, questions: Sequence[Question]) -> list[DnsAnswer]:
+        """The answers in the order of the questions."""
+        return [await self.ask(question.name, question.rtype) for question in questions]
+
+    def _failure(self, owner: str, kind: str) -> DnsStatus | None:
+        names = [owner, *(f"*.{parent}" for parent in _parents(owner))]
+        keys = (key for name in names for key in (f"{name} {kind.lower()}", name))
+        return next((self._fail[key] for key in keys if key in self._fail), None)
+
+    def _records(self, owner: str) -> Mapping[str, tuple[str, ...]] | None:
+        """The records of the name by type; None where it does not exist."""
+        if owner in self._zone:
+            return self._zone[owner]
+        for parent in _parents(owner):
+            if f"*.{parent}" in self._zone:
+                return self._zone[f"*.{parent}"]
+            if parent in self._zone:
+                return None
+        return None
+
+    # --- SmtpClient ---
+
+    async def converse(self, address: str, host: str, port: int) -> SmtpConversation:
+        """The listed conversation, else a refused connection."""
+        self.conversed.append((address, host, port))
+        refused = SmtpConversation(
+            address, {}, failure=SmtpFailure.CONNECT, reason="connection refused"
+        )
+        return self._smtp.get((address, port), refused)
+
+    # --- EventWindows, Thresholds, Results ---
+
+    async def counts(
+        self, sender: str, domain: str, seconds: Sequence[int]
+    ) -> Mapping[tuple[str, str], Mapping[int, Counts]]:
+        """The listed counts of the windows asked for."""
+        listed = self._counts.get((sender, domain), {})
+        chosen = {
+            key: {s: windows[s] for s in seconds if s in windows} for key, windows in listed.items()
+        }
+        return {key: windows for key, windows in chosen.items() if windows}
+
+    def of(self, kind: str, *, role: str, sender: str, stream: str) -> Threshold | None:  # noqa: ARG002
+        """The most specific listed threshold."""
+        keys = (f"{kind} {stream}", f"{kind} {role}", kind)
+        return next((self._thresholds[key] for key in keys if key in self._thresholds), None)
+
+    def of_domain(self, domain: str) -> Sequence[PastResult]:
+        """The listed results."""
+        return self._results.get(domain, ())
+
+    # --- Canaries ---
+
+    async def resolver(self) -> str | None:
+        """The given trouble."""
+        return self._troubles[0]
+
+    async def network(self) -> str | None:
+        """The given trouble."""
+        return self._troubles[1]
+
+    async def egress(self, port: int) -> str | None:
+        """The given trouble with this port."""
+        return self._egress.get(port)
+
+
+def _zone(**by_type: Records | None) -> dict[str, dict[str, tuple[str, ...]]]:
+    zone: dict[str, dict[str, tuple[str, ...]]] = {}
+    for kind, records in by_type.items():
+        for owner, data in (records or {}).items():
+            values = (data,) if isinstance(data, str) else tuple(data)
+            zone.setdefault(owner.lower(), {})[kind] = values
+    for owner in list(zone):
+        for parent in _parents(owner):  # RFC 4592 §2.2.2: empty non-terminals exist
+            zone.setdefault(parent, {})
+    return zone
+
+
+def _parents(name: str) -> Iterator[str]:
+    labels = name.split(".")
+    return (".".join(labels[cut:]) for cut in range(1, len(labels)))
+
+
+def _reverse(owner: str) -> str:
+    try:
+        return ip_address(owner).reverse_pointer
+    except ValueError:
+        return owner
