@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.check import About, Check, Confirm
-from monitor.config.valid import CheckConfig
+from monitor.config.sections import CheckConfig
 from monitor.model import Finding, Severity
 
 

@@ -1,0 +1,1 @@
+"""Metrics, health, API, hooks and the status site; the only importer of aiohttp.web."""
