@@ -1,0 +1,77 @@
+"""The lab's certificate authority, and what its hosts present: good, expired, self-signed, misnamed."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from monitor.lab.scenario import Certificate, Host, TlsVersion
+
+_FIRST_DAY = datetime(2000, 1, 1, tzinfo=UTC)
+_OUTDATED = frozenset({TlsVersion.V1_0, TlsVersion.V1_1})
+
+
+def open_authority(directory: Path) -> trustme.CA:
+    """Return the authority kept in a directory as `ca.pem` and `ca.key`, made at the first time.
+
+    It stays the same over restarts, so a daemon that read it before still trusts the lab.
+    """
+    certificate, key = directory / "ca.pem", directory / "ca.key"
+    if certificate.exists() and key.exists():
+        return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
+    authority = trustme.CA(organization_name="Deliverability lab")
+    authority.cert_pem.write_to_path(certificate)
+    key.touch(mode=0o600)
+    authority.private_key_pem.write_to_path(key)
+    return authority
+
+
+def tls_context(authority: trustme.CA, name: str, host: Host, now: datetime) -> ssl.SSLContext:
+    """Return what a host's server needs to speak TLS as the scenario says."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if host.tls.minimum in _OUTDATED or host.tls.maximum in _OUTDATED:
+        # OpenSSL 3 speaks TLS 1.0 and 1.1 at this level only.
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion[host.tls.minimum]
+    context.maximum_version = ssl.TLSVersion[host.tls.maximum]
+    _issue(authority, name, host.certificate, now).configure_cert(context)
+    return context
+
+
+def _issue(
+    authority: trustme.CA, name: str, certificate: Certificate, now: datetime
+) -> trustme.LeafCert:
+    names = certificate.names or (name,)
+    not_after = now + timedelta(seconds=certificate.expires_in)
+    if certificate.issuer == "self":
+        return _self_signed(names, not_after)
+    return authority.issue_cert(*names, not_after=not_after)
+
+
+def _self_signed(names: tuple[str, ...], not_after: datetime) -> trustme.LeafCert:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(_FIRST_DAY)
+        .not_valid_after(not_after)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
+        )
+        .sign(key, SHA256())
+    )
+    return trustme.LeafCert(
+        key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
+        certificate.public_bytes(Encoding.PEM),
+        [],
+    )

@@ -1,0 +1,70 @@
+"""The daemon's configuration for the lab: what the scenario says, completed with where all listens."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monitor.lab.files import write_atomically
+from monitor.lab.ports import Ports
+from monitor.lab.scenario import Scenario, merge
+
+
+def write_configuration(
+    scenario: Scenario, directory: Path, *, ports: Ports, listen: str, secrets: Mapping[str, str]
+) -> Path:
+    """Write `config.yaml`, and the blocklists' catalogue as `zones.yaml`; return the former.
+
+    `listen` is the daemon's own host:port, `secrets` the `secret` of each hook.
+    """
+    catalogue = directory / "zones.yaml"
+    _write(catalogue, {"zones": _catalogue(scenario)})
+    known = {
+        "events": {
+            "hooks": [
+                {
+                    "name": name,
+                    "kind": traffic.kind,
+                    "sender": traffic.sender,
+                    "secret": secrets[name],
+                }
+                for name, traffic in scenario.traffic.items()
+            ]
+        },
+        "checks": {"blocklist": {"catalogue_file": str(catalogue)}},
+        "resolver": {"nameservers": [f"127.0.0.1:{ports.dns}"]},
+        "network": {
+            "allow": ["127.0.0.0/8"],
+            "ports": {
+                25: ports.smtp,
+                465: ports.smtps,
+                587: ports.submission,
+                53: ports.dns,
+            },
+            "ca": str(directory / "ca.pem"),
+        },
+        "store": {"url": f"sqlite:///{directory / 'state.db'}"},
+        "server": {"listen": listen},
+    }
+    path = directory / "config.yaml"
+    _write(path, merge(scenario.configuration, known))
+    return path
+
+
+def _catalogue(scenario: Scenario) -> list[dict[str, Any]]:
+    return [
+        {
+            "zone": zone,
+            "kinds": list(blocklist.kinds),
+            "codes": {
+                str(code): {"meaning": meaning.meaning, "severity": meaning.severity}
+                for code, meaning in blocklist.codes.items()
+            },
+        }
+        for zone, blocklist in scenario.blocklists.items()
+    ]
+
+
+def _write(path: Path, document: Any) -> None:
+    write_atomically(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))

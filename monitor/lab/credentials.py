@@ -1,0 +1,73 @@
+"""What a sender proves itself with at the daemon's hooks, kept in the lab's directory over restarts."""
+
+import base64
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from monitor.lab.scenario import Traffic
+
+Headers = Callable[[bytes], Mapping[str, str]]
+
+
+def open_credentials(directory: Path, flow: str, traffic: Traffic) -> tuple[str, Headers]:
+    """Return the `secret` of the hook's configuration, and what makes the headers for a body.
+
+    A generic hook has a shared secret; SendGrid's has the public key of an ECDSA signature.
+    """
+    if traffic.kind == "sendgrid":
+        key = _signing_key(directory / f"{flow}-hook.key")
+        return _public_key(key), lambda body: _sendgrid_headers(key, body, int(time.time()))
+    path = directory / f"{flow}-hook.secret"
+    secret = _kept(path, lambda: secrets.token_hex(32).encode()).decode()
+    headers = {
+        "Authorization": f"Bearer {secret}",
+        "Content-Type": "application/x-ndjson",
+    }
+    return f"file:{path}", lambda _body: headers
+
+
+def _sendgrid_headers(key: ec.EllipticCurvePrivateKey, body: bytes, now: int) -> dict[str, str]:
+    """Sign the timestamp's digits and the body, as SendGrid's signed event webhook does."""
+    signature = key.sign(str(now).encode() + body, ec.ECDSA(SHA256()))
+    return {
+        "Content-Type": "application/json",
+        "X-Twilio-Email-Event-Webhook-Timestamp": str(now),
+        "X-Twilio-Email-Event-Webhook-Signature": base64.b64encode(signature).decode(),
+    }
+
+
+def _signing_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    def make() -> bytes:
+        return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+
+    key = load_pem_private_key(_kept(path, make), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"{path}: not a key for ECDSA")
+    return key
+
+
+def _public_key(key: ec.EllipticCurvePrivateKey) -> str:
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(spki).decode()
+
+
+def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Return the content of a file that only its owner reads, made when it is not there."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(make())
+    return path.read_bytes()

@@ -1,0 +1,104 @@
+"""SMTP servers that misbehave: each a conversation with one client, until it leaves.
+
+The faults are those of a hostile or broken server: S1, S2, S4, S5 and S6 of the usual fault matrix.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+
+from monitor.lab.scenario import Manner
+
+Conversation = Callable[
+    [asyncio.StreamReader, asyncio.StreamWriter, str, ssl.SSLContext], Awaitable[None]
+]
+
+_LONG_LINE_OCTETS = 10_000_000
+_PAUSE_SECONDS = 0.01
+
+
+async def _tarpit(
+    _reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, _tls: ssl.SSLContext
+) -> None:
+    """Give the banner at one octet a second, and never finish it."""
+    for octet in f"220-{name} ".encode() + b"." * 1_000_000:
+        writer.write(bytes((octet,)))
+        await writer.drain()
+        await asyncio.sleep(1)
+
+
+async def _endless(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, _tls: ssl.SSLContext
+) -> None:
+    """Answer EHLO with lines of which none is the last."""
+    writer.write(f"220 {name} ESMTP\r\n".encode())
+    await reader.readline()
+    while True:
+        writer.write(f"250-{name}\r\n".encode() * 100)
+        await writer.drain()
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _long_line(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _name: str, _tls: ssl.SSLContext
+) -> None:
+    """Give a banner of ten million octets in one line."""
+    writer.write(b"220 " + b"x" * _LONG_LINE_OCTETS + b"\r\n")
+    await writer.drain()
+    await reader.readline()
+
+
+async def _busy(
+    _reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, _tls: ssl.SSLContext
+) -> None:
+    """Refuse for now, before anything was asked (RFC 5321 §3.8)."""
+    writer.write(f"421 4.7.0 {name} too many connections, try again later\r\n".encode())
+    await writer.drain()
+
+
+async def _injecting(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, tls: ssl.SSLContext
+) -> None:
+    """Send a plaintext reply behind the 220 to STARTTLS, which a client must drop (RFC 3207 §6)."""
+    await _offer_starttls(reader, writer, name, b"220 go ahead\r\n250 injected.invalid\r\n")
+    await writer.start_tls(tls)
+    while command := await reader.readline():
+        if command.upper().startswith(b"QUIT"):
+            writer.write(b"221 bye\r\n")
+            await writer.drain()
+            return
+        writer.write(f"250 {name}\r\n".encode())
+        await writer.drain()
+
+
+async def _stalled(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, _tls: ssl.SSLContext
+) -> None:
+    """Agree to STARTTLS and say nothing more."""
+    await _offer_starttls(reader, writer, name, b"220 go ahead\r\n")
+    while await reader.read(4096):
+        pass
+
+
+async def _offer_starttls(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, consent: bytes
+) -> None:
+    writer.write(f"220 {name} ESMTP\r\n".encode())
+    while command := await reader.readline():
+        if command.upper().startswith(b"STARTTLS"):
+            writer.write(consent)
+            await writer.drain()
+            return
+        writer.write(f"250-{name}\r\n250 STARTTLS\r\n".encode())
+        await writer.drain()
+    raise ConnectionResetError
+
+
+CONVERSATIONS: dict[Manner, Conversation] = {
+    Manner.TARPIT: _tarpit,
+    Manner.ENDLESS: _endless,
+    Manner.LONG_LINE: _long_line,
+    Manner.BUSY: _busy,
+    Manner.INJECTING: _injecting,
+    Manner.STALLED: _stalled,
+}

@@ -1,0 +1,355 @@
+"""A scenario: the lab's whole world as data, read from one YAML file and validated.
+
+The world at a moment is the file with the patches of the incidents that are on (RFC 7396, JSON merge
+patch) applied in the order in which they were started, and validated again.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import dns.exception
+import dns.name
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from monitor.lab.records import parse_rdata
+
+DEFAULT_SCENARIO = Path(__file__).parent / "scenarios" / "default.yaml"
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LOOPBACK = ip_address("127.0.0.0").packed[:1]
+
+
+class ScenarioError(Exception):
+    """A scenario that cannot be used; `problems` holds one line each, with file, line and key."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def seconds(text: object) -> float:
+    """Turn a duration as Prometheus writes it (`500ms`, `2s`, `-3d`) into seconds.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(text, float):
+        return text
+    match = re.fullmatch(r"(-?\d+(?:\.\d+)?)(ms|s|m|h|d)", str(text))
+    if match is None:
+        raise ValueError(f"not a duration (500ms, 2s, 1h, -3d): {text!r}")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _domain_name(text: str) -> str:
+    try:
+        dns.name.from_text(text)
+    except dns.exception.DNSException as error:
+        raise ValueError(f"not a domain name: {error}") from error
+    return text
+
+
+def _loopback(address: IPv4Address) -> IPv4Address:
+    if address.packed[:1] != _LOOPBACK:
+        raise ValueError("a server of the lab listens on 127.0.0.0/8 and nowhere else")
+    return address
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _parsable(records: dict[str, tuple[str | bytes, ...]]) -> dict[str, tuple[str | bytes, ...]]:
+    for rdtype, values in records.items():
+        for value in values:
+            parse_rdata(rdtype, value)
+    return records
+
+
+Seconds = Annotated[float, BeforeValidator(seconds)]
+DomainName = Annotated[str, AfterValidator(_domain_name)]
+Loopback = Annotated[IPv4Address, AfterValidator(_loopback)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Records = Annotated[
+    dict[str, Annotated[tuple[str | bytes, ...], BeforeValidator(_as_list)]],
+    AfterValidator(_parsable),
+]
+Port = Literal[25, 465, 587]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Manner(StrEnum):
+    """How an SMTP host behaves towards its clients."""
+
+    NORMAL = "normal"
+    TARPIT = "tarpit"
+    ENDLESS = "endless"
+    LONG_LINE = "long_line"
+    BUSY = "busy"
+    INJECTING = "injecting"
+    STALLED = "stalled"
+
+
+class TlsVersion(StrEnum):
+    """A protocol version, as OpenSSL names it."""
+
+    V1_0 = "TLSv1"
+    V1_1 = "TLSv1_1"
+    V1_2 = "TLSv1_2"
+    V1_3 = "TLSv1_3"
+
+
+class Tls(_Model):
+    """The range of protocol versions that a host speaks."""
+
+    minimum: TlsVersion = TlsVersion.V1_2
+    maximum: TlsVersion = TlsVersion.V1_3
+
+
+class Certificate(_Model):
+    """What a host presents: `names` (its own name when empty), lifetime from now, and who signed it."""
+
+    names: tuple[str, ...] = ()
+    expires_in: Seconds = 60 * 86400.0
+    issuer: Literal["lab", "self"] = "lab"
+
+
+class Host(_Model):
+    """An SMTP host. Its A record and its PTR record come with it."""
+
+    address: Loopback
+    ports: frozenset[Port] = frozenset({25, 465, 587})
+    listening: bool = True
+    starttls: bool = True
+    tls: Tls = Tls()
+    certificate: Certificate = Certificate()
+    manner: Manner = Manner.NORMAL
+
+
+class Deed(StrEnum):
+    """What a behaviour does to the questions that it matches."""
+
+    DROP = "drop"
+    SERVFAIL = "servfail"
+    REFUSED = "refused"
+    SLOW = "slow"
+    TRUNCATE = "truncate"
+    LAME = "lame"
+    FLAP = "flap"
+    GARBAGE_FIRST = "garbage_first"
+    NXDOMAIN_REWRITE = "nxdomain_rewrite"
+    ANSWER = "answer"
+    HUGE = "huge"
+
+
+class Behaviour(_Model):
+    """Something odd that the DNS does to questions under `suffix`.
+
+    `types` limits it to record types, `server` to one name server (or `resolver`), `only: addresses` to
+    names that are reversed addresses under the suffix, and `share` to that part of the questions,
+    drawn with the scenario's seed. Of several that match, the one declared last acts.
+    """
+
+    suffix: DomainName
+    do: Deed
+    types: frozenset[str] = frozenset()
+    server: str | None = None
+    only: Literal["addresses"] | None = None
+    share: Share = 1.0
+    delay: Seconds = 2.0
+    answers: tuple[IPv4Address, ...] = ()
+    count: Annotated[int, Field(ge=1, le=2000)] = 1000
+
+
+class Listing(_Model):
+    """One listed address or domain: the codes answered and the reason in the TXT record."""
+
+    codes: tuple[IPv4Address, ...] = (IPv4Address("127.0.0.2"),)
+    reason: str = "listed by the lab"
+
+
+class ReturnCode(_Model):
+    """What a blocklist means by a code, for the catalogue given to the daemon."""
+
+    meaning: str
+    severity: Literal["page", "ticket", "info"]
+
+
+class Blocklist(_Model):
+    """A blocklist zone with its RFC 5782 §5 test entries; `entries` are addresses or domains."""
+
+    kinds: tuple[Literal["ip4", "ip6", "domain"], ...]
+    description: str = ""
+    codes: dict[IPv4Address, ReturnCode] = {}
+    entries: dict[str, Listing] = {}
+
+
+class Traffic(_Model):
+    """The flow of mail events that one hook of the daemon receives.
+
+    `rate` is in messages a second; `bounced`, `deferred`, `complained` and `opened` are shares of them;
+    `history` is how far back the flow begins when the lab starts. `recipients` weighs the domains.
+    """
+
+    kind: Literal["generic", "sendgrid"]
+    sender: str
+    domain: DomainName
+    stream: str
+    rate: Annotated[float, Field(ge=0, le=1000)] = 2.0
+    bounced: Share = 0.01
+    deferred: Share = 0.02
+    complained: Share = 0.0005
+    opened: Share = 0.2
+    history: Seconds = 3600.0
+    recipients: Annotated[dict[DomainName, float], Field(min_length=1)]
+
+
+class Burst(_Model):
+    """Messages that happen at once, with the share of them that bounces."""
+
+    messages: Annotated[int, Field(ge=1, le=1_000_000)]
+    bounced: Share = 0.0
+
+
+class Incident(_Model):
+    """A named change of the world: a merge patch, and bursts of mail when it starts and ends."""
+
+    description: str
+    world: dict[str, Any] = {}
+    on_start: dict[str, Burst] = {}
+    on_end: dict[str, Burst] = {}
+
+
+class Scenario(_Model):
+    """The whole world. Names inside records are absolute; owner names are relative to their zone."""
+
+    name: str
+    description: str = ""
+    seed: int = 1
+    ttl: Annotated[int, Field(ge=0, le=86400)] = 2
+    zones: dict[DomainName, dict[str, Records]]
+    pointers: dict[IPv4Address | IPv6Address, tuple[DomainName, ...]] = {}
+    nameservers: dict[DomainName, Loopback] = {}
+    hosts: dict[DomainName, Host] = {}
+    behaviours: dict[str, Behaviour] = {}
+    blocklists: dict[DomainName, Blocklist] = {}
+    egress: dict[Port, Literal["open", "refused"]] = {}
+    traffic: dict[str, Traffic] = {}
+    configuration: dict[str, Any] = {}
+    incidents: dict[str, Incident] = {}
+
+    @model_validator(mode="after")
+    def _addresses_are_distinct(self) -> Self:
+        addresses = [host.address for host in self.hosts.values()] + list(self.nameservers.values())
+        twice = {str(address) for address in addresses if addresses.count(address) > 1}
+        if twice:
+            raise ValueError(f"several servers at the same address: {', '.join(sorted(twice))}")
+        return self
+
+
+def merge(document: Any, patch: Any) -> Any:
+    """Apply a JSON merge patch: mappings merge, null removes, all else replaces (RFC 7396 §2)."""
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(document) if isinstance(document, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
+class ScenarioFile:
+    """A scenario's document as read, able to make the world with some incidents on."""
+
+    def __init__(self, path: Path = DEFAULT_SCENARIO) -> None:
+        """Read and validate a file, and that each of its incidents makes a valid world.
+
+        Raises:
+            ScenarioError: when it cannot be read or used.
+        """
+        self.path = path
+        self._document, self._root = _read(path)
+        self.base = self._validate(self._document, ())
+        for name, incident in self.base.incidents.items():
+            self._known_flows(name, incident)
+            self._validate(merge(self._document, incident.world), ("incidents", name, "world"))
+
+    def world(self, incidents: Iterable[Incident]) -> Scenario:
+        """Return the world with these incidents on, in this order.
+
+        Raises:
+            ScenarioError: when together they make a world that is not valid.
+        """
+        document = self._document
+        for incident in incidents:
+            document = merge(document, incident.world)
+        return self._validate(document, ())
+
+    def _known_flows(self, name: str, incident: Incident) -> None:
+        for moment, bursts in (("on_start", incident.on_start), ("on_end", incident.on_end)):
+            for flow in bursts:
+                if flow not in self.base.traffic:
+                    where = self._where(("incidents", name, moment, flow))
+                    raise ScenarioError([f"{where}: no such flow of traffic"])
+
+    def _validate(self, document: Any, prefix: tuple[str, ...]) -> Scenario:
+        try:
+            return Scenario.model_validate(document)
+        except ValidationError as error:
+            raise ScenarioError(
+                f"{self._where((*prefix, *problem['loc']))}: {problem['msg']}"
+                for problem in error.errors()
+            ) from error
+
+    def _where(self, location: tuple[int | str, ...]) -> str:
+        keys = ".".join(str(part) for part in location if part != "[key]")
+        return f"{self.path}:{_line(self._root, location)}: {keys}"
+
+
+def _read(path: Path) -> tuple[Any, yaml.Node]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except OSError as error:
+        raise ScenarioError([f"{path}: {error.strerror}"]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ScenarioError([f"{path}: {error}"]) from error
+    if not isinstance(root, yaml.MappingNode):
+        raise ScenarioError([f"{path}:1: a mapping is expected"])
+    return document, root
+
+
+def _line(node: yaml.Node, location: tuple[int | str, ...]) -> int:
+    """Return the line, from 1, of the deepest part of a location that the file has."""
+    line = node.start_mark.line + 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next((pair for pair in node.value if pair[0].value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            if part >= len(node.value):
+                break
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
