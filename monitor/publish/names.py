@@ -123,6 +123,10 @@ CORE: tuple[Metric, ...] = (
     _gauge("hook_last_event_timestamp_seconds", "When a hook last accepted an event.", "hook"),
     _gauge("store_up", "1 while the store of state answers."),
     _gauge("config_last_reload_successful", "1 where the last reload of the configuration worked."),
+    _gauge(
+        "config_last_reload_success_timestamp_seconds",
+        "When the configuration was last loaded successfully.",
+    ),
     _gauge("build_info", "The running version.", "version"),
 )
 """What the daemon itself exports."""

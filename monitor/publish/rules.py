@@ -46,24 +46,38 @@ def render_rules(
     Raises:
         FolderError: with every problem of every folder, one line each.
     """
-    groups: list[dict[str, Any]] = []
+    rendered = [
+        {
+            "name": group["name"],
+            "rules": [
+                _completed(rule, checks[name].about, runbook_base, dashboard_base)
+                for rule in group["rules"]
+            ],
+        }
+        for name, group in valid_groups(checks).items()
+    ]
+    return HEADER + yaml.dump({"groups": rendered}, Dumper=_Dumper, sort_keys=False, width=10_000)
+
+
+def valid_groups(checks: Checks) -> dict[str, Group]:
+    """The checks' rule groups as their folders have them, by check in the order of their names.
+
+    Raises:
+        FolderError: with every problem of every folder, one line each.
+    """
+    groups: dict[str, Group] = {}
     problems: list[str] = []
     names = declared(check.about for check in checks.values())
     for name in sorted(checks):
-        check = checks[name]
         try:
-            group = _group(check)
-            problems += [
-                f"{name}: {problem}" for problem in _problems(check, group["rules"], names)
-            ]
+            groups[name] = _group(checks[name])
+            rules = groups[name]["rules"]
+            problems += [f"{name}: {found}" for found in _problems(checks[name], rules, names)]
         except FolderError as error:
             problems += error.problems
-            continue
-        rules = [_with_urls(rule, name, runbook_base, dashboard_base) for rule in group["rules"]]
-        groups.append({**group, "rules": rules})
     if problems:
         raise FolderError(problems)
-    return HEADER + yaml.dump({"groups": groups}, Dumper=_Dumper, sort_keys=False, width=120)
+    return groups
 
 
 def runbook_url(base: str, check: str, alert: str) -> str:
