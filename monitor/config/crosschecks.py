@@ -1,0 +1,153 @@
+"""What needs more than one key to be judged: names that must exist once, names that must exist at all.
+
+These look at the plain data, not at the validated model, so that they speak even while other keys
+are wrong; what has the wrong type they leave to the model.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from monitor.check import About
+from monitor.config import names
+from monitor.config.errors import KeyPath, did_you_mean, written
+from monitor.config.platforms import PLATFORMS
+from monitor.config.sections import Checks
+from monitor.model import AddressTarget, DomainTarget, HostTarget
+
+Problem = tuple[KeyPath, str]
+_Named = list[tuple[KeyPath, str]]
+
+
+def cross_checks(data: Mapping[str, Any], checks: Checks) -> Iterator[Problem]:
+    """Every problem between keys, with the path of the key that is to be changed."""
+    domains = list(_texts(data, "domains", "name", normal=_domain))
+    senders = list(_texts(data, "senders", "name"))
+    hooks = _texts(_mapping(data.get("events")), "hooks", "name", at=("events",))
+    yield from _twice(domains, "domain")
+    yield from _twice(senders, "sender")
+    yield from _twice(hooks, "hook")
+    for path, sender in _items(data, "senders"):
+        yield from _twice(_texts(sender, "streams", "name", at=path), "stream")
+        yield from _platform(sender.get("platform"), (*path, "platform"))
+        yield from _declared(
+            _list(sender.get("domains"), (*path, "domains")), domains, "domain", _domain
+        )
+    for path, hook in _items(_mapping(data.get("events")), "hooks", at=("events",)):
+        if isinstance(name := hook.get("sender"), str):
+            yield from _declared([((*path, "sender"), name)], senders, "sender", str)
+    yield from _thresholds(data)
+    for name, section in _mapping(data.get("checks")).items():
+        if name in checks:
+            targets = _list(_mapping(section).get("targets"), ("checks", name, "targets"))
+            yield from _targets(targets, checks[name].about, domains)
+
+
+def _twice(named: Iterable[tuple[KeyPath, str]], what: str) -> Iterator[Problem]:
+    first: dict[str, KeyPath] = {}
+    for path, name in named:
+        if name in first:
+            yield path, f"{what} `{name}` is declared twice, first at {written(first[name])}"
+        first.setdefault(name, path)
+
+
+def _declared(
+    used: Iterable[tuple[KeyPath, str]], declared: _Named, what: str, normal: Callable[[str], str]
+) -> Iterator[Problem]:
+    known = {name for _, name in declared}
+    for path, name in used:
+        if normal(name) not in known:
+            yield (
+                path,
+                f"{what} `{name[:80]}` is not declared under `{what}s`{did_you_mean(name, known)}",
+            )
+
+
+def _platform(name: Any, path: KeyPath) -> Iterator[Problem]:
+    if isinstance(name, str) and name not in PLATFORMS:
+        yield (
+            path,
+            f"`{name[:80]}` is no platform that this version knows{did_you_mean(name, PLATFORMS)}; `other` always is",
+        )
+
+
+def _targets(targets: _Named, about: About, domains: _Named) -> Iterator[Problem]:
+    if about.targets is DomainTarget:
+        yield from _declared(targets, domains, "domain", _domain)
+        return
+    for path, text in targets:
+        try:
+            if about.targets is HostTarget:
+                names.host_port(text, default=names.SMTP_PORT)
+            elif about.targets is AddressTarget and not names.is_address(text):
+                raise ValueError(f"`{text[:80]}` is no IPv4 or IPv6 address")  # noqa: TRY301 -- one way for both
+        except ValueError as error:
+            yield path, str(error)
+
+
+def _thresholds(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """A warning above critical, where a level leaves out one of the two: as it inherits the other."""
+    general = _mapping(data.get("thresholds"))
+    below = {"bounce": {"warning": 0.02, "critical": 0.05}}
+    levels: list[tuple[KeyPath, Mapping[str, Any]]] = [(("thresholds",), general)]
+    levels += [
+        (("thresholds", "roles", role), _mapping(kinds))
+        for role, kinds in _mapping(general.get("roles")).items()
+    ]
+    for path, sender in _items(data, "senders"):
+        levels += [
+            ((*at, "thresholds"), _mapping(stream.get("thresholds")))
+            for at, stream in _items(sender, "streams", at=path)
+        ]
+    for path, level in levels:
+        for kind, defaults in below.items():
+            own = _mapping(level.get(kind))
+            inherited = {**defaults, **(_mapping(general.get(kind)))}
+            warning, critical = (_number({**inherited, **own}.get(key)) for key in defaults)
+            if own and warning is not None and critical is not None and 1 >= warning > critical:
+                key = "critical" if "critical" in own else "warning"
+                yield (*path, kind, key), f"warning ({warning:g}) is above critical ({critical:g})"
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _domain(name: str) -> str:
+    try:
+        return names.domain_name(name)
+    except ValueError:
+        return name
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any, path: KeyPath) -> _Named:
+    texts = enumerate(value) if isinstance(value, list) else ()
+    return [((*path, index), text) for index, text in texts if isinstance(text, str)]
+
+
+def _items(
+    data: Mapping[str, Any], key: str, at: KeyPath = ()
+) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
+    value = data.get(key)
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(item, dict):
+            yield (*at, key, index), item
+
+
+def _texts(
+    data: Mapping[str, Any],
+    key: str,
+    name: str,
+    *,
+    at: KeyPath = (),
+    normal: Callable[[str], str] = str,
+) -> Iterator[tuple[KeyPath, str]]:
+    for path, item in _items(data, key, at):
+        if isinstance(text := item.get(name), str):
+            yield (*path, name), normal(text)

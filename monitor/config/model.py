@@ -1,0 +1,291 @@
+"""The configuration file as frozen models: every key that a user may write, with its meaning.
+
+Names, addresses and durations are put into one form while they are read. What needs more than one
+key to be judged (a sender naming a domain) is in `monitor.config.crosschecks`.
+"""
+
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from monitor.config import names
+from monitor.config.durations import Duration
+from monitor.model import Role
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _flat(values: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(address for part in values for address in part))
+
+
+def _network(text: str) -> str:
+    return str(names.network(text))
+
+
+def _host_port(default: int | None) -> Callable[[str], str]:
+    return lambda text: names.joined(*names.host_port(text, default=default))
+
+
+def _nameserver(text: str) -> str:
+    host, port = names.host_port(text, default=53)
+    if not names.is_address(host):
+        raise ValueError(f"`{text[:80]}` is no address: a nameserver is an address or address:port")
+    return names.joined(host, port)
+
+
+def _sqlite_url(url: str) -> str:
+    if url.startswith(("postgresql:", "postgres:")):
+        raise ValueError(
+            "PostgreSQL is not in this version: use sqlite:///relative or sqlite:////absolute"
+        )
+    if not url.startswith("sqlite:///") or not url.removeprefix("sqlite:///"):
+        raise ValueError("is no store: use sqlite:///relative or sqlite:////absolute")
+    return url
+
+
+def _http_url(url: str) -> str:
+    if url and not url.startswith(("http://", "https://")):
+        raise ValueError("is no address of a web site: it starts with http:// or https://")
+    return url.rstrip("/")
+
+
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+DomainName = Annotated[str, AfterValidator(names.domain_name)]
+OptionalHostName = Annotated[str, AfterValidator(lambda text: text and names.host_name(text))]
+Selector = Annotated[str, AfterValidator(names.selector)]
+MailHost = Annotated[str, AfterValidator(_host_port(names.SMTP_PORT))]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Text = Annotated[str, Field(max_length=500)]
+AddressRange = Annotated[str, AfterValidator(names.expanded)]
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys are errors, values are frozen."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, coerce_numbers_to_str=True
+    )
+
+
+class OrganisationConfig(Section):
+    """Whose mail this is."""
+
+    name: Text = ""
+
+
+class DomainConfig(Section):
+    """A sending domain of the organisation."""
+
+    name: DomainName
+    """The domain; Unicode names become their A-labels."""
+    role: Role = Role.PRIMARY
+    """What it is for; `reserve` is a warm fallback, `parked` sends nothing."""
+    owner: Text = ""
+    """Who is asked when something is wrong."""
+    team: Text = ""
+    """The team that alerts go to."""
+    dkim_selectors: tuple[Selector, ...] = ()
+    """Its DKIM selectors; without any the usual ones are tried."""
+    mail_hosts: tuple[MailHost, ...] = ()
+    """Own mail hosts besides the MX hosts: `host` or `host:port` (default 25)."""
+
+
+class LimitConfig(Section):
+    """Limits of one ratio; a key that is missing is inherited from the role, then from the general limit."""
+
+    warning: Share | None = None
+    """From this ratio on a warning."""
+    critical: Share | None = None
+    """From this ratio on critical."""
+    minimum: Annotated[int, Field(ge=1)] | None = None
+    """With fewer messages than this in the window nothing is said."""
+
+
+class KindThresholds(Section):
+    """Limits by kind of ratio."""
+
+    bounce: LimitConfig = LimitConfig()
+    """Bounced messages per message accepted."""
+
+
+class ThresholdsConfig(KindThresholds):
+    """The general limits, and those of roles; a stream may have its own."""
+
+    bounce: LimitConfig = LimitConfig(warning=0.02, critical=0.05, minimum=100)
+    """Bounced messages per message accepted; default: warning 0.02, critical 0.05, minimum 100."""
+    roles: dict[Role, KindThresholds] = {}
+    """Limits of the domains of a role."""
+
+
+class StreamConfig(Section):
+    """One kind of mail of a sender."""
+
+    name: Name
+    trigger: Text = ""
+    """What makes the mail go out."""
+    audience: Text = ""
+    """Who receives it."""
+    owner: Text = ""
+    """Who owns the copy."""
+    template: Text = ""
+    """Where its template is."""
+    thresholds: KindThresholds = KindThresholds()
+    """Limits of this stream."""
+
+
+class SenderConfig(Section):
+    """A system that sends: an ESP account, a workspace tenant, an MTA, an application."""
+
+    name: Name
+    domains: Annotated[tuple[DomainName, ...], Field(min_length=1)]
+    """The domains that it sends under; each is declared under `domains`."""
+    owner: Text = ""
+    team: Text = ""
+    purpose: Text = ""
+    """What it sends."""
+    platform: Text = "other"
+    """What it runs on, such as `postfix` or `sendgrid`; `other` where none fits."""
+    envelope_domains: tuple[DomainName, ...] = ()
+    """Domains of its envelope senders (bounce domains) where they differ."""
+    addresses: Annotated[tuple[AddressRange, ...], AfterValidator(_flat)] = Field(
+        default=(), json_schema_extra={"items": {"type": "string"}}
+    )
+    """Addresses that it sends from: IPv4, IPv6, or ranges of at most 256 addresses (CIDR)."""
+    pool: Literal["dedicated", "shared"] = "dedicated"
+    """Whether the addresses are its own or shared with other customers of the platform."""
+    helo: OptionalHostName = ""
+    """The name that it says in HELO."""
+    dkim_selectors: tuple[Selector, ...] = ()
+    streams: tuple[StreamConfig, ...] = ()
+
+
+class CheckSection(Section):
+    """What every check has; its own settings stand beside these keys."""
+
+    enabled: bool = True
+    """Whether it runs."""
+    interval: Annotated[Duration, Field(ge=1)] | None = None
+    """How often a target is looked at; at least 1s. Default: the check's own."""
+    timeout: Annotated[Duration, Field(gt=0)] | None = None
+    """The limit of one run. Default: the check's own."""
+    confirmations: Annotated[int, Field(ge=0, le=10)] = 2
+    """How often what got worse is seen again before it counts."""
+    confirm_after: Duration = 60.0
+    """The time between those looks."""
+    targets: tuple[Text, ...] = ()
+    """What to look at instead of the default targets."""
+
+
+class HookConfig(Section):
+    """A webhook that receives events at `/hooks/<name>`."""
+
+    name: Name
+    kind: Literal["generic", "sendgrid"] = "generic"
+    """The format of its requests."""
+    sender: Name
+    """The sender that the events belong to."""
+    secret: Annotated[
+        tuple[Annotated[SecretStr, Field(min_length=1)], ...],
+        BeforeValidator(_one_or_many, json_schema_input_type=SecretStr | list[SecretStr]),
+        Field(min_length=1),
+    ]
+    """`${NAME}` or `file:PATH`; several while one is being replaced. For `sendgrid` the verification
+    public key (base64 SPKI), as its settings page shows it."""
+
+
+class EventsConfig(Section):
+    """Where events come from."""
+
+    hooks: tuple[HookConfig, ...] = ()
+
+
+class ResolverConfig(Section):
+    """Who answers our DNS questions."""
+
+    nameservers: tuple[Annotated[str, AfterValidator(_nameserver)], ...] = ()
+    """Addresses of resolvers, `address` or `address:port`; default: the system's."""
+    timeout: Annotated[Duration, Field(gt=0)] = 5.0
+    """The limit of one question with its retries."""
+    canaries: Annotated[tuple[DomainName, ...], Field(min_length=1)] = (
+        "iana.org",
+        "gmail.com",
+        "outlook.com",
+    )
+    """Domains that always resolve: when they do not, the trouble is ours."""
+
+
+class NetworkConfig(Section):
+    """How we reach others; an ordinary network needs nothing here."""
+
+    allow: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    """Ranges that we may connect to although they are not public (the lab: 127.0.0.0/8)."""
+    ports: dict[Port, Port] = {}
+    """Connect to another port instead, such as `{25: 2525}`."""
+    ca: Path | None = None
+    """A file of certificates to trust besides the system's; relative to the configuration file."""
+    port25_canaries: tuple[MailHost, ...] = (
+        "gmail-smtp-in.l.google.com:25",
+        "outlook-com.olc.protection.outlook.com:25",
+        "mta5.am0.yahoodns.net:25",
+    )
+    """Mail hosts that always answer: when none does, our way out to port 25 is closed."""
+
+
+class VantageConfig(Section):
+    """Who we say that we are when we talk to mail hosts."""
+
+    helo: OptionalHostName = ""
+    """Our name in EHLO; default: this machine's."""
+    source_address: IPv4Address | IPv6Address | None = None
+    """The address to connect from; never a sending address."""
+
+
+class StoreConfig(Section):
+    """Where state is kept."""
+
+    url: Annotated[str, AfterValidator(_sqlite_url)] = "sqlite:///var/state.db"
+    """`sqlite:///relative` (to the working directory) or `sqlite:////absolute`."""
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        return Path(self.url.removeprefix("sqlite:///"))
+
+
+class ServerConfig(Section):
+    """Our own HTTP server."""
+
+    listen: Annotated[str, AfterValidator(_host_port(None))] = "127.0.0.1:9825"
+    """`address:port`."""
+    external_url: Annotated[str, AfterValidator(_http_url)] = ""
+    """Where people reach it: the start of runbook and dashboard links."""
+    probe_any: bool = False
+    """Whether `/probe` may look at targets that are not configured."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen on."""
+        return names.host_port(self.listen)
+
+
+class Config(Section):
+    """The configuration file of deliverability-monitor."""
+
+    organisation: OrganisationConfig = OrganisationConfig()
+    domains: Annotated[tuple[DomainConfig, ...], Field(min_length=1)]
+    senders: tuple[SenderConfig, ...] = ()
+    checks: Section = Section()
+    thresholds: ThresholdsConfig = ThresholdsConfig()
+    events: EventsConfig = EventsConfig()
+    resolver: ResolverConfig = ResolverConfig()
+    network: NetworkConfig = NetworkConfig()
+    vantage: VantageConfig = VantageConfig()
+    store: StoreConfig = StoreConfig()
+    server: ServerConfig = ServerConfig()
