@@ -1,15 +1,11 @@
 """What lies in a check's folder beside its code: alert rules, runbook, panels."""
 
 import re
-from collections.abc import Mapping
 from importlib import import_module
-from importlib.resources import files
 from typing import Any
 
 from monitor.check import Check, Panel
-
-Checks = Mapping[str, type[Check[Any]]]
-"""Installed checks by name."""
+from monitor.config.installed import check_folder
 
 
 class FolderError(Exception):
@@ -27,7 +23,7 @@ def text(check: type[Check[Any]], name: str) -> str:
         FolderError: there is no such file.
     """
     try:
-        return files(_package(check)).joinpath(name).read_text("utf-8")
+        return check_folder(check).joinpath(name).read_text("utf-8")
     except FileNotFoundError:
         raise FolderError([f"{check.about.name}: {name} is missing"]) from None
 
@@ -38,7 +34,7 @@ def panels(check: type[Check[Any]]) -> tuple[Panel, ...]:
     Raises:
         FolderError: there is no such module or no such name in it.
     """
-    module = f"{_package(check)}.panels"
+    module = f"{check.__module__.rpartition('.')[0]}.panels"
     try:
         return tuple(import_module(module).PANELS)
     except ModuleNotFoundError as error:
@@ -52,7 +48,3 @@ def panels(check: type[Check[Any]]) -> tuple[Panel, ...]:
 def runbook_sections(check: type[Check[Any]]) -> frozenset[str]:
     """The titles of the runbook's sections: `## <AlertName>` and `## <check>.<code>`."""
     return frozenset(re.findall(r"^## (\S+)\s*$", text(check, "runbook.md"), re.MULTILINE))
-
-
-def _package(check: type[Check[Any]]) -> str:
-    return check.__module__.rpartition(".")[0]

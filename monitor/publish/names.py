@@ -141,7 +141,13 @@ FOREIGN: tuple[Metric, ...] = (
 def metrics_of(about: About) -> tuple[Metric, ...]:
     """The metrics of one check, from the gauges that it declares."""
     return tuple(
-        Metric(PREFIX + gauge.name, Kind.GAUGE, gauge.help, gauge.labels) for gauge in about.gauges
+        Metric(
+            PREFIX + gauge.name,
+            Kind.COUNTER if gauge.counter else Kind.GAUGE,
+            gauge.help,
+            gauge.labels,
+        )
+        for gauge in about.gauges
     )
 
 

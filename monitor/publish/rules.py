@@ -11,9 +11,10 @@ from typing import Any
 import yaml
 
 from monitor.check import About, Check
+from monitor.config.sections import Checks
 from monitor.model import AddressTarget, DomainTarget, HostTarget, Target
 from monitor.publish import folder
-from monitor.publish.folder import Checks, FolderError
+from monitor.publish.folder import FolderError
 from monitor.publish.names import PREFIX, Metric, declared
 from monitor.publish.promql import Selector, selectors
 
