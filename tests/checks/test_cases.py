@@ -1,0 +1,158 @@
+"""Every case folder of every check: a world as data, and what the check must learn of it.
+
+`tests/cases/<check>/NN-what/zone.yaml` holds the arguments of `FakeWorld`, with SMTP conversations by
+`address:port`. `expected.yaml` holds:
+
+    target: {…}                     the target's fields
+    settings: {…}                   the check's own settings; none where left out
+    failure: text                   in the reason, where the run as a whole could not look
+    looks:                          every subject, and no other
+      subject: unknown: text        in the reason
+      subject: not_due
+      subject:                      known
+        findings: [code severity]   all of them, in any order; none where left out
+        says: {code: text}          in the finding's summary, evidence or fix
+        record: text                the watched record; not compared where left out
+        samples: {gauge label=value: 1}          all of them; not compared where left out
+        drift: {accepted record: classification} the same where the two mean the same
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from monitor.check import About, SmtpConversation
+from monitor.model import Finding, Look, LookState, Outcome, Sample
+from monitor.world.fake import FakeWorld
+
+CASES = Path(__file__).parents[1] / "cases"
+FOLDERS = sorted(path.parent for path in CASES.glob("*/*/expected.yaml"))
+CHECKS = sorted({folder.parent.name for folder in FOLDERS})
+_CONVERSATION = TypeAdapter(SmtpConversation)
+
+
+@dataclass(frozen=True)
+class Case:
+    folder: Path
+    zone: dict[str, Any]
+    expected: dict[str, Any]
+
+    @property
+    def looks(self) -> dict[str, Any]:
+        return {subject: look or {} for subject, look in self.expected.get("looks", {}).items()}
+
+
+def read_case(folder: Path) -> Case:
+    zone, expected = (
+        yaml.safe_load((folder / f"{n}.yaml").read_text()) for n in ("zone", "expected")
+    )
+    return Case(folder, zone or {}, expected)
+
+
+def check_class(name: str) -> Any:
+    (entry,) = entry_points(group="deliverability.checks", name=name)
+    return entry.load()
+
+
+def fake_world(zone: dict[str, Any]) -> FakeWorld:
+    conversations = {}
+    for place, fields in zone.pop("smtp", {}).items():
+        address, _, port = place.rpartition(":")
+        conversation = {"address": address, "phases": {}} | fields
+        conversations[address, int(port)] = _CONVERSATION.validate_python(conversation)
+    return FakeWorld(smtp=conversations, **zone)
+
+
+async def outcome_of(case: Case) -> tuple[Any, Outcome]:
+    made = check_class(case.folder.parent.name)
+    check = made(made.about.settings.model_validate(case.expected.get("settings", {})))
+    target = TypeAdapter(made.about.targets).validate_python(case.expected["target"])
+    return check, await check.run(target, fake_world(dict(case.zone)).world())
+
+
+@pytest.mark.parametrize(
+    "folder", FOLDERS, ids=lambda folder: f"{folder.parent.name}/{folder.name}"
+)
+async def test_a_case(folder: Path) -> None:
+    """The check learns of this world exactly what is expected."""
+    case = read_case(folder)
+    check, outcome = await outcome_of(case)
+    if "failure" in case.expected:
+        assert case.expected["failure"] in (outcome.failure or "no failure")
+    else:
+        assert outcome.failure is None
+    looks = {look.subject: look for look in outcome.looks}
+    assert len(looks) == len(outcome.looks), "a subject was looked at twice"
+    assert sorted(looks) == sorted(case.looks)
+    for subject, expected in case.looks.items():
+        compare(check, looks[subject], expected)
+
+
+def compare(check: Any, look: Look, expected: dict[str, Any] | str) -> None:
+    if expected == "not_due":
+        assert look.state is LookState.NOT_DUE
+        return
+    assert isinstance(expected, dict)
+    if "unknown" in expected:
+        assert (look.state, look.findings) == (LookState.UNKNOWN, ()), look
+        assert expected["unknown"] in look.reason
+        return
+    assert look.state is LookState.KNOWN, look.reason
+    assert sorted(severities(check.about, look)) == sorted(expected.get("findings", []))
+    for finding in look.findings:
+        assert finding.summary
+        assert finding.fix, f"{finding.code} says nothing of what to do"
+    for code, text in expected.get("says", {}).items():
+        assert text in "\n".join(map(words, (f for f in look.findings if f.code == code)))
+    if "record" in expected:
+        assert look.record == expected["record"]
+    if "samples" in expected:
+        assert dict(map(flat, look.samples)) == expected["samples"]
+    for accepted, classification in expected.get("drift", {}).items():
+        drift = check.classify(accepted, look.record)
+        assert (drift.classification if drift else "same") == classification, drift
+
+
+def severities(about: About, look: Look) -> Iterator[str]:
+    usual = {code.name: code.severity for code in about.codes}
+    return (f"{f.code} {f.severity or usual[f.code]}" for f in look.findings)
+
+
+def words(finding: Finding) -> str:
+    return f"{finding.summary}\n{finding.evidence}\n{finding.fix}"
+
+
+def flat(sample: Sample) -> tuple[str, float]:
+    labels = (f"{name}={value}" for name, value in sorted(sample.labels.items()))
+    return " ".join((sample.gauge, *labels)), sample.value
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_every_code_has_a_case(name: str) -> None:
+    """No code of a check is without a world that brings it about."""
+    about = check_class(name).about
+    seen: set[str] = set()
+    for case in (read_case(folder) for folder in FOLDERS if folder.parent.name == name):
+        for look in case.looks.values():
+            if isinstance(look, dict):
+                seen.update(entry.split()[0] for entry in look.get("findings", []))
+                drifts = (d for d in look.get("drift", {}).values() if d != "same")
+                seen.update(about.drift_codes[drift] for drift in drifts)
+    assert {code.name for code in about.codes} - seen == set()
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_every_check_can_be_blind(name: str) -> None:
+    """Each check has a world that it cannot see, and says so instead of `ok`."""
+    cases = [read_case(folder) for folder in FOLDERS if folder.parent.name == name]
+    assert any(
+        "failure" in case.expected
+        or any(isinstance(look, dict) and "unknown" in look for look in case.looks.values())
+        for case in cases
+    )
