@@ -1,13 +1,13 @@
 """Runs checks on targets. Whatever happens in a check ends here as an outcome, in bounded time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from monitor.check import Clock
-from monitor.model import LookState, Outcome, Target
+from monitor.model import LookState, Outcome, Sample, Target
 from monitor.publish.meters import Meters
 from monitor.runner.execute import execute
 from monitor.runner.job import Job
@@ -44,12 +44,14 @@ class Runner:
         worlds: Worlds,
         clock: Clock,
         meters: Meters,
+        count: Callable[[str, Sequence[Sample]], None],
         tasks: asyncio.TaskGroup,
     ) -> None:
         self.worlds = worlds
         self._store = store
         self._clock = clock
         self._meters = meters
+        self._count = count
         self._tasks = tasks
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._at_once_a_check: dict[str, asyncio.Semaphore] = {}
@@ -107,6 +109,7 @@ class Runner:
         except UndeclaredError as error:
             log.warning("check.undeclared", check=job.name, target=target.name, error=str(error))
             outcome, judged = Outcome.unknown(str(error)), ()
+        self._count(job.name, outcome.samples)
         kept = self._store.kept(job.name, target.name)
         awaiting = self._awaiting(job, target, kept, judged, failed=outcome.failure is not None)
         for look in judged:

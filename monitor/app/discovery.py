@@ -1,0 +1,48 @@
+"""Keeps what DNS tells of the domains: MX hosts, addresses, platforms."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from monitor.check import Clock, DnsClient
+from monitor.inventory import Discovery, discover
+from monitor.store.store import Store
+
+log = structlog.get_logger()
+
+AT_ONCE = 20
+AGAIN_AFTER = 900.0
+AGAIN_AFTER_TROUBLE = 30.0
+"""Seconds until what DNS could not tell is asked again."""
+
+
+def known_discoveries(store: Store, domains: Sequence[str]) -> dict[str, Discovery]:
+    """What was discovered of these domains before; survives a restart without DNS."""
+    stored = store.discoveries()
+    return {name: Discovery.from_json(stored[name]) for name in domains if name in stored}
+
+
+async def discover_all(
+    domains: Sequence[str], *, dns: DnsClient, store: Store, clock: Clock
+) -> bool:
+    """Ask for every domain and store what is known; True where every domain could be told."""
+    at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def one(domain: str) -> bool:
+        async with at_once:
+            found = await discover(domain, dns, clock.now())
+        if found is None:
+            log.warning("discovery.unknown", domain=domain)
+            return False
+        store.set_discovery(domain, found.to_json())
+        return True
+
+    return all(await asyncio.gather(*(one(domain) for domain in domains)))
+
+
+def forget_others(store: Store, domains: Mapping[str, object]) -> None:
+    """Drop what was discovered of domains that left the configuration."""
+    for domain in tuple(store.discoveries()):
+        if domain not in domains:
+            store.forget_discovery(domain)
