@@ -12,7 +12,7 @@ from monitor.config import names
 from monitor.config.errors import KeyPath, did_you_mean, written
 from monitor.config.platforms import PLATFORMS
 from monitor.config.sections import Checks
-from monitor.model import AddressTarget, DomainTarget, HostTarget
+from monitor.model import AddressTarget, DomainTarget, HostTarget, SenderTarget
 
 Problem = tuple[KeyPath, str]
 _Named = list[tuple[KeyPath, str]]
@@ -36,10 +36,15 @@ def cross_checks(data: Mapping[str, Any], checks: Checks) -> Iterator[Problem]:
         if isinstance(name := hook.get("sender"), str):
             yield from _declared([((*path, "sender"), name)], senders, "sender", str)
     yield from _thresholds(data)
+    sender_domains = [
+        (path, f"{sender.get('name')}/{_domain(domain)}")
+        for path, sender in _items(data, "senders")
+        for _, domain in _list(sender.get("domains"), path)
+    ]
     for name, section in _mapping(data.get("checks")).items():
         if name in checks:
             targets = _list(_mapping(section).get("targets"), ("checks", name, "targets"))
-            yield from _targets(targets, checks[name].about, domains)
+            yield from _targets(targets, checks[name].about, domains, [*senders, *sender_domains])
 
 
 def _twice(named: Iterable[tuple[KeyPath, str]], what: str) -> Iterator[Problem]:
@@ -70,9 +75,12 @@ def _platform(name: Any, path: KeyPath) -> Iterator[Problem]:
         )
 
 
-def _targets(targets: _Named, about: About, domains: _Named) -> Iterator[Problem]:
+def _targets(targets: _Named, about: About, domains: _Named, senders: _Named) -> Iterator[Problem]:
     if about.targets is DomainTarget:
         yield from _declared(targets, domains, "domain", _domain)
+        return
+    if about.targets is SenderTarget:
+        yield from _declared(targets, senders, "sender", str)
         return
     for path, text in targets:
         try:

@@ -34,3 +34,13 @@ PLATFORMS = {
 def platform_class(name: str) -> PlatformClass:
     """How the platform is run."""
     return PLATFORMS[name]
+
+
+def platform_of_include(domain: str) -> str | None:
+    """The platform whose SPF record is included by this name."""
+    return {
+        "_spf.google.com": "google_workspace",
+        "spf.protection.outlook.com": "microsoft365",
+        "sendgrid.net": "sendgrid",
+        "amazonses.com": "ses",
+    }.get(domain.lower())

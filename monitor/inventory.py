@@ -1,0 +1,279 @@
+"""What there is to look at: declared and discovered domains, addresses, hosts and senders as targets."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from ipaddress import ip_address, ip_network
+from typing import TypeVar
+
+from monitor.check import DnsAnswer, DnsClient, Question
+from monitor.config import names
+from monitor.config.platforms import platform_of_include
+from monitor.config.sections import CheckConfig
+from monitor.config.valid import ValidConfig
+from monitor.model import (
+    Address,
+    AddressTarget,
+    Domain,
+    DomainTarget,
+    HostTarget,
+    MonitorTarget,
+    Role,
+    Sender,
+    SenderTarget,
+    Target,
+)
+from monitor.protocol import spf
+from monitor.protocol.mx import judge as judge_mx
+from monitor.protocol.selectors import USUAL_SELECTORS
+
+MAX_MX_HOSTS = 16
+MAX_HOST_ADDRESSES = 16
+MAX_SPF_ADDRESSES = 16
+
+# Never in use (RFC 5737, RFC 3849): whoever declares one is trying things out, as the lab does.
+_DOCUMENTATION = [
+    ip_network(text)
+    for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+]
+_TargetT = TypeVar("_TargetT", bound=Target)
+
+
+# --- what the DNS tells of a domain ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What the DNS told of a domain at `at` (seconds since the epoch).
+
+    `mx_hosts` in the order of their preference; `addresses` of those hosts, then the single hosts
+    (`ip4:` and `ip6:` without a shorter prefix) of the domain's own SPF record; `platforms` behind
+    its includes.
+    """
+
+    domain: str
+    at: float
+    mx_hosts: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """As text for the store."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Discovery":
+        """What `to_json` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        try:
+            data = json.loads(text)
+            lists = {
+                key: tuple(map(str, data[key])) for key in ("mx_hosts", "addresses", "platforms")
+            }
+            return cls(domain=str(data["domain"]), at=float(data["at"]), **lists)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no discovery: {error!r}") from None
+
+
+async def discover(
+    domain: str, dns: DnsClient, at: float, *, previous: Discovery | None = None
+) -> Discovery | None:
+    """What the DNS tells of `domain` now; None where it could not tell: then the previous one stays.
+
+    That there is nothing (NXDOMAIN, NODATA) is knowledge. Where only some host's addresses could not
+    be found out, those of `previous` stay besides the ones found, so that nothing seen is lost.
+    """
+    mx, txt = await dns.ask_many([Question(domain, "MX"), Question(domain, "TXT")])
+    if not mx.known or not txt.known:
+        return None
+    hosts = tuple(host.exchange for host in judge_mx(mx.records).hosts[:MAX_MX_HOSTS])
+    questions = [Question(host, rtype) for host in hosts for rtype in ("A", "AAAA")]
+    answers = await dns.ask_many(questions) if questions else []
+    record = _spf_record(txt)
+    found = [*_host_addresses(answers), *_spf_addresses(record)]
+    if previous and not all(answer.known for answer in answers):
+        found += previous.addresses
+    return Discovery(domain, at, hosts, tuple(dict.fromkeys(found)), _platforms(record))
+
+
+def _host_addresses(answers: Sequence[DnsAnswer]) -> list[str]:
+    return [
+        str(ip_address(record))
+        for answer in answers
+        for record in answer.records[:MAX_HOST_ADDRESSES]
+        if names.is_address(record)
+    ]
+
+
+def _spf_record(txt: DnsAnswer) -> spf.SpfRecord:
+    """The domain's record; an empty one where there is none, several, or a broken one (RFC 7208 §4.5)."""
+    found = [record for record in txt.records if spf.is_spf(record)]
+    try:
+        return spf.parse(*found)
+    except (spf.SpfError, TypeError):
+        return spf.SpfRecord()
+
+
+def _spf_addresses(record: spf.SpfRecord) -> list[str]:
+    networks = [m.network for m in record.reachable if m.network and m.network.num_addresses == 1]
+    return [str(network.network_address) for network in networks[:MAX_SPF_ADDRESSES]]
+
+
+def _platforms(record: spf.SpfRecord) -> tuple[str, ...]:
+    included = [m.domain for m in record.reachable if m.name is spf.MechanismName.INCLUDE]
+    included += [record.redirect] if record.redirect else []
+    return tuple(dict.fromkeys(p for domain in included if (p := platform_of_include(domain))))
+
+
+# --- targets ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All targets by type, each once, in the order of the configuration."""
+
+    domains: tuple[DomainTarget, ...]
+    addresses: tuple[AddressTarget, ...]
+    hosts: tuple[HostTarget, ...]
+    senders: tuple[SenderTarget, ...]
+
+    def targets(self, check: CheckConfig) -> tuple[Target, ...]:
+        """What `check` looks at: its configured targets, else all targets of its type."""
+        kind = check.about.targets
+        if not check.targets:
+            return self.of(kind)
+        if kind is SenderTarget:
+            return tuple(s for s in self.senders if {s.name, s.sender} & set(check.targets))
+        chosen = (self._chosen(kind, text) for text in check.targets)
+        return tuple({target.name: target for target in chosen}.values())
+
+    def of(self, kind: type[Target]) -> tuple[Target, ...]:
+        """All targets of one type."""
+        by_kind: dict[type[Target], tuple[Target, ...]] = {
+            DomainTarget: self.domains,
+            AddressTarget: self.addresses,
+            HostTarget: self.hosts,
+            SenderTarget: self.senders,
+            MonitorTarget: (MonitorTarget(),),
+        }
+        return by_kind[kind]
+
+    def find(self, kind: type[Target], name: str) -> Target | None:
+        """The target of this type and name."""
+        return next((target for target in self.of(kind) if target.name == name), None)
+
+    def _chosen(self, kind: type[Target], text: str) -> Target:
+        """The target that a check's `targets` names, with what is known of it."""
+        if kind is HostTarget:
+            host, port = names.host_port(text, default=names.SMTP_PORT)
+            target: Target = HostTarget(host, port, self._domain_of(host))
+        elif kind is AddressTarget:
+            target = AddressTarget(ip_address(text), "")
+        else:
+            target = _domain_target(names.domain_name(text), Role.PRIMARY, (), ())
+        return self.find(kind, target.name) or target
+
+    def _domain_of(self, host: str) -> str:
+        """The declared domain that a host's name is in (the longest); the host itself where none is."""
+        around = [d.name for d in self.domains if f".{host}".endswith(f".{d.name}")]
+        return max(around, key=len, default=host)
+
+
+def build(config: ValidConfig, discoveries: Mapping[str, Discovery]) -> Inventory:
+    """The targets of what is declared and what was discovered (by domain name)."""
+    return Inventory(
+        domains=tuple(_declared_domain(domain, config.senders) for domain in config.domains),
+        addresses=_once(
+            [*_declared_addresses(config), *_discovered_addresses(config, discoveries)]
+        ),
+        hosts=_once([*_declared_hosts(config), *_discovered_hosts(config, discoveries)]),
+        senders=_once(_sender_targets(config)),
+    )
+
+
+def target_of(text: str) -> Target:
+    """The target that a person names: an address, `host:port`, or else a domain.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if names.is_address(text):
+        return AddressTarget(ip_address(text), "")
+    if ":" in text:
+        host, port = names.host_port(text)
+        return HostTarget(host, port, host)
+    return _domain_target(names.domain_name(text), Role.PRIMARY, (), ())
+
+
+def _declared_domain(domain: Domain, senders: Sequence[Sender]) -> DomainTarget:
+    sending = [sender for sender in senders if domain.name in sender.domains]
+    selectors = [*domain.dkim_selectors, *(s for sender in sending for s in sender.dkim_selectors)]
+    return _domain_target(domain.name, domain.role, selectors, [s.name for s in sending])
+
+
+def _domain_target(
+    name: str, role: Role, selectors: Iterable[str], senders: Iterable[str]
+) -> DomainTarget:
+    declared = tuple(dict.fromkeys(selectors))
+    return DomainTarget(
+        name=name,
+        role=role,
+        selectors=declared or tuple(usual.selector for usual in USUAL_SELECTORS),
+        selectors_declared=bool(declared),
+        senders=tuple(senders),
+    )
+
+
+def _declared_addresses(config: ValidConfig) -> Iterable[AddressTarget]:
+    for sender in config.senders:
+        for address in map(ip_address, sender.addresses):
+            if _is_public(address) or any(address in network for network in _DOCUMENTATION):
+                yield AddressTarget(address, sender.domains[0], sender.name, sender.helo)
+
+
+def _discovered_addresses(
+    config: ValidConfig, discoveries: Mapping[str, Discovery]
+) -> Iterable[AddressTarget]:
+    for domain in config.domains:
+        if found := discoveries.get(domain.name):
+            addresses = filter(_is_public, map(ip_address, found.addresses))
+            yield from (AddressTarget(address, domain.name) for address in addresses)
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not address.is_multicast
+
+
+def _declared_hosts(config: ValidConfig) -> Iterable[HostTarget]:
+    for domain in config.domains:
+        for text in domain.mail_hosts:
+            host, port = names.host_port(text)
+            yield HostTarget(host, port, domain.name, own=True)
+
+
+def _discovered_hosts(
+    config: ValidConfig, discoveries: Mapping[str, Discovery]
+) -> Iterable[HostTarget]:
+    for domain in config.domains:
+        found = discoveries.get(domain.name)
+        if found and domain.role is not Role.PARKED:
+            yield from (HostTarget(host, names.SMTP_PORT, domain.name) for host in found.mx_hosts)
+
+
+def _sender_targets(config: ValidConfig) -> Iterable[SenderTarget]:
+    roles = {domain.name: domain.role for domain in config.domains}
+    for sender in config.senders:
+        streams = tuple(stream.name for stream in sender.streams)
+        for domain in sender.domains:
+            yield SenderTarget(sender.name, domain, roles[domain], streams)
+
+
+def _once(targets: Iterable[_TargetT]) -> tuple[_TargetT, ...]:
+    """Each name once, the first wins."""
+    seen: dict[str, _TargetT] = {}
+    for target in targets:
+        seen.setdefault(target.name, target)
+    return tuple(seen.values())
