@@ -1,0 +1,34 @@
+"""Stores in a temporary folder, with a clock that tests set."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from set_clock import OpenStore, SetClock
+
+from monitor.store.store import Store
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/state/state.db"
+
+
+@pytest.fixture
+async def open_store(url: str, clock: SetClock) -> AsyncIterator[OpenStore]:
+    """Opens the store of `url`; what a test leaves open is closed."""
+    opened: list[Store] = []
+
+    async def open_() -> Store:
+        store = await Store.open(url, clock=clock)
+        opened.append(store)
+        return store
+
+    yield open_
+    for store in opened:
+        await store.close()

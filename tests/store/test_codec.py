@@ -1,0 +1,78 @@
+"""Kept states and baselines survive the way through text exactly."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.model import Finding, Sample, Severity, Status
+from monitor.store.codec import decode_baseline, decode_kept, encode_baseline, encode_kept
+from monitor.store.kept import Baseline, Change, Kept, KeptFinding, KeptSubject
+
+# Whatever a server sends ends in evidence: surrogates and control characters included.
+texts = st.text(st.characters(), max_size=20)
+numbers = st.floats(allow_nan=False) | st.integers(-(2**63), 2**63)
+severities = st.sampled_from(Severity)
+
+samples = st.builds(Sample, texts, numbers, st.dictionaries(texts, texts, max_size=2))
+findings = st.builds(Finding, texts, texts, texts, texts, st.none() | severities)
+subjects = st.builds(
+    KeptSubject,
+    subject=texts,
+    known_at=st.none() | numbers,
+    findings=st.lists(
+        st.builds(KeptFinding, findings, texts, severities.map(str), numbers), max_size=2
+    ).map(tuple),
+    samples=st.lists(samples, max_size=2).map(tuple),
+    record=st.none() | texts,
+    unknown_reason=texts,
+    weight=numbers,
+)
+changes = st.builds(
+    Change, numbers, st.sampled_from(Status), st.lists(texts, max_size=2).map(tuple)
+)
+states = st.builds(
+    Kept,
+    check=texts,
+    target=texts,
+    domain=texts,
+    status=st.sampled_from(Status),
+    status_since=numbers,
+    looked_at=numbers,
+    known_at=st.none() | numbers,
+    subjects=st.dictionaries(texts, subjects, max_size=2),
+    clean=st.integers(0, 1000),
+    clean_weight=numbers,
+    samples=st.lists(samples, max_size=2).map(tuple),
+    failure=texts,
+    history=st.lists(changes, max_size=2).map(tuple),
+)
+baselines = st.builds(Baseline, texts, texts, texts, texts, numbers, texts, numbers, texts, texts)
+
+
+@settings(max_examples=100)
+@given(states)
+def test_kept_states_round_trip(kept: Kept) -> None:
+    again = decode_kept(encode_kept(kept))
+    assert again == kept
+    # What a StrEnum is worth is told by its type: "ok" == Status.OK, but has no Status.
+    assert repr(again) == repr(kept)
+    encode_kept(again).encode("ascii")
+
+
+@given(baselines)
+def test_baselines_round_trip(baseline: Baseline) -> None:
+    assert decode_baseline(encode_baseline(baseline)) == baseline
+
+
+def test_a_value_that_is_no_number_round_trips() -> None:
+    """NaN is a legal sample (an average of nothing); JSON's own grammar has no word for it."""
+    kept = Kept("c", "t", "d", Status.OK, 1.0, 1.0, 1.0, samples=(Sample("g", math.nan),))
+    assert math.isnan(decode_kept(encode_kept(kept)).samples[0].value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"check": 1}', "nonsense"])
+def test_text_that_is_no_state_is_an_error(text: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        decode_kept(text)
