@@ -21,9 +21,10 @@ RUN /opt/deliverability/bin/pip install --no-cache-dir --disable-pip-version-che
 FROM ${BASE_IMAGE}
 LABEL org.opencontainers.image.title="deliverability-monitor" \
       org.opencontainers.image.description="Watches an organisation's e-mail deliverability and pages when reputation drops"
+# /state is open like /tmp: a tmpfs mounted there inherits its mode but not its owner, and any --user works.
 RUN groupadd --gid 9825 deliverability \
     && useradd --uid 9825 --gid 9825 --no-create-home --home-dir /state --shell /usr/sbin/nologin deliverability \
-    && install --directory --owner=9825 --group=9825 --mode=0750 /state
+    && install --directory --owner=9825 --group=9825 --mode=1777 /state
 COPY --from=build /opt/deliverability /opt/deliverability
 # Inside a container the way in is the published port, so it listens on every address of its own.
 ENV PATH=/opt/deliverability/bin:$PATH \
