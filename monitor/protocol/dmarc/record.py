@@ -14,7 +14,7 @@ _VERSION = re.compile(r"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|$)")
 # RFC 3986 §3 as far as a report URI needs it: no comma, no exclamation mark (RFC 9989 §4.8).
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([A-Za-z0-9\-._~:/?#\[\]@$&'()*+;=%]+)")
 _MAIL_ADDRESS = re.compile(r"[^@\s]+@[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
-_SIZE_LIMIT = re.compile(r"(\d{1,18})([kmgt]?)", re.IGNORECASE)
+_SIZE_LIMIT = re.compile(r"([0-9]{1,18})([kmgt]?)", re.IGNORECASE)
 _SIZE_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _KNOWN_TAGS = frozenset({"v", "p", "sp", "np", "adkim", "aspf", "psd", "t", "fo", "rua", "ruf"})
 _REMOVED_TAGS = frozenset({"pct", "rf", "ri"})  # RFC 9989 appendix C, "tags removed"

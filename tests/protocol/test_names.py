@@ -1,0 +1,27 @@
+import pytest
+
+from monitor.protocol.names import folded, is_host_name
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mx1.example.com", True),
+        ("xn--bcher-kva.example.", True),
+        ("localhost", True),
+        ("a" * 63 + ".example", True),
+        ("a" * 64 + ".example", False),
+        (".".join(["a" * 60] * 5), False),
+        ("-a.example", False),
+        ("a_b.example", False),
+        ("192.0.2.1", False),
+        ("bücher.example", False),
+        ("", False),
+    ],
+)
+def test_host_names(text: str, expected: bool) -> None:
+    assert is_host_name(text) is expected
+
+
+def test_names_fold_by_case_and_final_dot() -> None:
+    assert folded("Example.COM.") == "example.com"
