@@ -11,9 +11,9 @@ class UsualSelector:
     platform: str = ""
 
 
-# Sources: each platform's own help pages on domain authentication. Platforms whose selectors
-# differ by customer (Amazon SES, SparkPost, HubSpot, Salesforce, Mailgun's newer domains) cannot
-# be guessed: declare theirs.
+# The comments say where each platform documents its own. Platforms whose selectors differ by
+# customer (Amazon SES, SparkPost, HubSpot, Salesforce, Mailgun's newer domains) cannot be guessed:
+# declare theirs. A selector is a hint: anyone may call theirs `google`.
 USUAL_SELECTORS: tuple[UsualSelector, ...] = (
     UsualSelector("google", "google_workspace"),  # support.google.com/a/answer/174124
     UsualSelector("selector1", "microsoft365"),  # learn.microsoft.com: email-authentication-dkim
