@@ -1,0 +1,211 @@
+"""TLS towards servers that we look at: one context for all, and what their certificates say."""
+
+import ssl
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from monitor.check import Certificate, TlsSession
+
+_LEGACY_SERVER_CONNECT = 0x4  # OpenSSL's SSL_OP_LEGACY_SERVER_CONNECT, named in `ssl` since 3.12
+_LONGEST_CHAIN = 10
+
+
+def looking_context() -> ssl.SSLContext:
+    """A client context that talks to whatever is there, TLS 1.0 and bad certificates included.
+
+    It verifies nothing, so that the chain of a bad server can be read; `TrustStore` judges it after.
+    Make one and share it: each costs milliseconds and memory.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("DEFAULT@SECLEVEL=0")  # OpenSSL 3 speaks TLS 1.0 and 1.1 at this level only
+    context.options |= _LEGACY_SERVER_CONNECT
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # we look at old servers, on purpose
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    return context
+
+
+class TrustStore:
+    """The certificates of the authorities that we trust."""
+
+    def __init__(self, anchors: Sequence[x509.Certificate]) -> None:
+        self._store = verification.Store(list(anchors)) if anchors else None
+
+    @classmethod
+    def of_system(cls, extra: Path | None = None) -> "TrustStore":
+        """The system's authorities (SSL_CERT_FILE and SSL_CERT_DIR count) and those in the file `extra`.
+
+        Raises:
+            OSError: `extra` cannot be read.
+            ValueError: `extra` holds no certificate.
+        """
+        own = x509.load_pem_x509_certificates(extra.read_bytes()) if extra is not None else []
+        return cls([*own, *_system_anchors()])
+
+    def distrust(self, chain: Sequence[x509.Certificate], at: datetime) -> str | None:
+        """Why the chain (leaf first, any order after) leads to none of our anchors at that time (UTC)."""
+        if not chain:
+            return "the server sent no certificate"
+        leaf = chain[0]
+        for certificate in chain:
+            if certificate.not_valid_after_utc < at:
+                return f"{_kind(certificate, leaf)} expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
+            if certificate.not_valid_before_utc > at:
+                return f"{_kind(certificate, leaf)} is valid only from {certificate.not_valid_before_utc:%Y-%m-%d}"
+        if self._store is None:
+            return (
+                "this machine has no certificates of authorities to compare with (ca-certificates)"
+            )
+        try:
+            _verify(leaf, chain[1:], self._store, at)
+        except (verification.VerificationError, ValueError) as error:
+            return _reason(leaf, error)
+        return None
+
+
+def _verify(
+    leaf: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    store: verification.Store,
+    at: datetime,
+) -> None:
+    # A client verifier, since it asks for no name: names are judged apart. The extensions that the
+    # Web PKI demands are not asked for: mail servers' own authorities often lack them.
+    builder = (
+        verification.PolicyBuilder()
+        .store(store)
+        .time(at.replace(tzinfo=None))
+        .max_chain_depth(_LONGEST_CHAIN)
+        .extension_policies(ca_policy=_CA_POLICY, ee_policy=_LEAF_POLICY)
+    )
+    builder.build_client_verifier().verify(leaf, list(others[:_LONGEST_CHAIN]))
+
+
+def _must_be_authority(
+    _policy: verification.Policy, _certificate: x509.Certificate, extension: x509.BasicConstraints
+) -> None:
+    if not extension.ca:
+        raise ValueError("a certificate of the chain may not issue others")
+
+
+def _must_serve(
+    _policy: verification.Policy,
+    _certificate: x509.Certificate,
+    extension: x509.ExtendedKeyUsage | None,
+) -> None:
+    uses = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    if extension is not None and uses.isdisjoint(extension):
+        raise ValueError("the certificate is not meant for a server")
+
+
+_ANY = verification.Criticality.AGNOSTIC
+_CA_POLICY = verification.ExtensionPolicy.permit_all().require_present(
+    x509.BasicConstraints, _ANY, _must_be_authority
+)
+_LEAF_POLICY = (
+    verification.ExtensionPolicy.permit_all()
+    .require_present(x509.SubjectAlternativeName, _ANY, None)
+    .may_be_present(x509.ExtendedKeyUsage, _ANY, _must_serve)
+)
+
+
+def _kind(certificate: x509.Certificate, leaf: x509.Certificate) -> str:
+    return "the certificate" if certificate is leaf else "a certificate of the chain"
+
+
+def _reason(leaf: x509.Certificate, error: Exception) -> str:
+    if leaf.issuer == leaf.subject:
+        return "the certificate is self-signed"
+    text = str(error)
+    if "candidates exhausted" in text and "interior" in text:
+        return f"no trusted authority issued it; its issuer is {_name(leaf.issuer)}"
+    return f"the chain does not verify: {text[:200]}"
+
+
+def _system_anchors() -> tuple[x509.Certificate, ...]:
+    paths = ssl.get_default_verify_paths()
+    files = [Path(paths.cafile)] if paths.cafile else []
+    if not files and paths.capath:
+        files = sorted(Path(paths.capath).glob("*.[0-9]"))
+    found: dict[bytes, x509.Certificate] = {}
+    for file in files:
+        for certificate in _readable(file):
+            found.setdefault(certificate.fingerprint(hashes.SHA256()), certificate)
+    return tuple(found.values())
+
+
+def _readable(file: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(file.read_bytes())
+    except (OSError, ValueError):
+        return []
+
+
+def read_session(tls: ssl.SSLObject, store: TrustStore, at: datetime) -> TlsSession:
+    """What was negotiated, with the chain as the server sent it; never raises for what it sent."""
+    cipher = tls.cipher()
+    chain, broken = [], ""
+    for der in _sent_chain(tls):
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+            chain.append((certificate, describe(certificate)))
+        except Exception as error:  # noqa: BLE001 - cryptography raises many kinds for hostile DER
+            broken = broken or f"a certificate cannot be read: {str(error)[:200]}"
+    return TlsSession(
+        protocol=tls.version() or "",
+        cipher=cipher[0] if cipher else "",
+        chain=tuple(described for _, described in chain),
+        untrusted=broken or store.distrust([certificate for certificate, _ in chain], at),
+    )
+
+
+def _sent_chain(tls: ssl.SSLObject) -> list[bytes]:
+    """The chain as sent, DER, leaf first. Python 3.13 has it in the open, 3.11 and 3.12 underneath."""
+    if hasattr(tls, "get_unverified_chain"):
+        return list(tls.get_unverified_chain())
+    chain = tls._sslobj.get_unverified_chain()  # type: ignore[attr-defined]  # noqa: SLF001
+    return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in chain or ()]
+
+
+def describe(certificate: x509.Certificate) -> Certificate:
+    """The parts of a certificate that people act on.
+
+    Raises:
+        ValueError: an extension or a name cannot be parsed.
+    """
+    return Certificate(
+        subject=_name(certificate.subject),
+        issuer=_name(certificate.issuer),
+        names=_alternative_names(certificate),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        fingerprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(),
+    )
+
+
+def _alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    names = extension.value.get_values_for_type(x509.DNSName)
+    addresses = extension.value.get_values_for_type(x509.IPAddress)
+    return (*names, *map(str, addresses))
+
+
+def _name(name: x509.Name) -> str:
+    return name.rfc4514_string()
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds since the epoch as a time in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
