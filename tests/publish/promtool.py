@@ -1,5 +1,6 @@
 """Runs promtool on rule groups, for tests."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -22,9 +23,14 @@ def promtool(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def run_unit_tests(
-    groups: list[dict[str, Any]], tests: dict[str, Any], folder: Path
+    groups: list[dict[str, Any]], tests: str, folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a unit test file against groups, whatever `rule_files` it names itself."""
-    (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}, sort_keys=False))
-    (folder / "tests.yaml").write_text(yaml.safe_dump({**tests, "rule_files": ["rules.yaml"]}))
-    return promtool("test", "rules", "tests.yaml", folder=folder)
+    """Runs a unit test file, as text, against groups.
+
+    As text, since `values: 0x5` is five samples to promtool and the number 5 to PyYAML.
+    """
+    (folder / "alerts.yaml").write_text(yaml.safe_dump({"groups": groups}, sort_keys=False))
+    if not re.search(r"^rule_files:", tests, re.MULTILINE):
+        tests = "rule_files: [alerts.yaml]\n" + tests
+    (folder / "alerts_test.yaml").write_text(tests)
+    return promtool("test", "rules", "alerts_test.yaml", folder=folder)
