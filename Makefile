@@ -6,6 +6,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 DOMAIN ?=
 CONFIG ?=
+MINUTES ?=
 ARGS   ?=
 
 # The stamps say what is installed; a changed lock or project definition installs again.
@@ -38,11 +39,11 @@ servers: ## the servers that the tests use (as root on Debian; elsewhere says wh
 bench: $(DEV_ENV) ## speed and memory, as ratios to a peer in the same run
 	@exec $(BIN)/python bench/run.py $(ARGS)
 
-soak: $(DEV_ENV) ## the daemon on the lab for MINUTES=10, failing when memory or files grow
-	@exec $(BIN)/python scripts/soak.py $(if $(MINUTES),--minutes '$(MINUTES)') $(ARGS)
+soak: $(DEV_ENV) ## the daemon on the lab for MINUTES=10, failing when memory or open files grow
+	@exec $(BIN)/python bench/soak.py $(MINUTES)
 
-fuzz: $(DEV_ENV) ## the property tests with very many examples
-	@exec $(BIN)/pytest -p tests.fuzz_profile --hypothesis-profile=fuzz -m hypothesis $(ARGS)
+fuzz: $(DEV_ENV) ## the property tests, again and again with new examples, for MINUTES=5
+	@MINUTES='$(MINUTES)' scripts/fuzz $(ARGS)
 
 render: $(RUN_ENV) ## alert rules and dashboards, written anew from the checks
 	@$(BIN)/deliverability rules
