@@ -46,10 +46,17 @@ class Steerable(Protocol):
     directory: Path
 
     @property
-    def incidents(self) -> Mapping[str, Incident]: ...  # noqa: D102
-    def is_on(self, name: str) -> bool: ...  # noqa: D102
-    async def start_incident(self, name: str, incident: Incident | None = None) -> None: ...  # noqa: D102
-    async def end_incident(self, name: str) -> None: ...  # noqa: D102
+    def incidents(self) -> Mapping[str, Incident]:
+        """Every incident that can be started or is on."""
+
+    def is_on(self, name: str) -> bool:
+        """Whether an incident is on."""
+
+    async def start_incident(self, name: str, incident: Incident | None = None) -> None:
+        """Start an incident; LookupError when there is none, ScenarioError when it does not fit."""
+
+    async def end_incident(self, name: str) -> None:
+        """End an incident; LookupError when there is none, ScenarioError when that does not fit."""
 
 
 class Controls:

@@ -6,6 +6,7 @@ authoritative server refuses what is in no zone. Behaviours of the scenario come
 
 import asyncio
 import random
+import socket
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,6 +34,7 @@ _CLASSIC_UDP_SIZE = 512  # RFC 1035 §4.2.1
 _EDNS_UDP_SIZE = 1232  # what DNS flag day 2020 settled on
 _TCP_SIZE = 65535
 _TCP_IDLE_SECONDS = 30
+_RECEIVE_BUFFER_OCTETS = 4 * 1024 * 1024
 _IPV4_LABELS = 4
 _IPV6_LABELS = 32
 _ROOT_NS = dns.rrset.from_text(".", 3600, "IN", "NS", "a.root-servers.invalid.")
@@ -262,6 +264,10 @@ class DnsServer:
             transport, _ = await loop.create_datagram_endpoint(
                 lambda server=server: _Datagrams(self._responder, server),  # type: ignore[misc]
                 (str(address), self.port),
+            )
+            # A monitor asks hundreds of questions at once; Linux's own buffer holds fewer.
+            transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_OCTETS
             )
             self._datagrams.append(transport)
             self._servers.append(

@@ -289,8 +289,7 @@ class ScenarioFile:
         self._document, self._root = _read(path)
         self.base = self._validate(self._document, ())
         for name, incident in self.base.incidents.items():
-            self._known_flows(name, incident)
-            self._validate(merge(self._document, incident.world), ("incidents", name, "world"))
+            self._apply([incident], ("incidents", name, "world"))
 
     def world(self, incidents: Iterable[Incident]) -> Scenario:
         """Return the world with these incidents on, in this order.
@@ -298,17 +297,25 @@ class ScenarioFile:
         Raises:
             ScenarioError: when together they make a world that is not valid.
         """
+        return self._apply(incidents, ())
+
+    def _apply(self, incidents: Iterable[Incident], prefix: tuple[str, ...]) -> Scenario:
         document = self._document
+        flows: set[str] = set()
         for incident in incidents:
             document = merge(document, incident.world)
-        return self._validate(document, ())
-
-    def _known_flows(self, name: str, incident: Incident) -> None:
-        for moment, bursts in (("on_start", incident.on_start), ("on_end", incident.on_end)):
-            for flow in bursts:
-                if flow not in self.base.traffic:
-                    where = self._where(("incidents", name, moment, flow))
-                    raise ScenarioError([f"{where}: no such flow of traffic"])
+            flows |= incident.on_start.keys() | incident.on_end.keys()
+        world = self._validate(document, prefix)
+        problems = [
+            f"no such flow of traffic: {name}" for name in sorted(flows - world.traffic.keys())
+        ]
+        if world.traffic.keys() != self.base.traffic.keys():
+            problems.append("an incident changes flows of traffic; it cannot add or remove one")
+        if world.nameservers != self.base.nameservers:
+            problems.append("name servers stay as they are; a behaviour can silence one")
+        if problems:
+            raise ScenarioError(f"{self._where(prefix)}: {problem}" for problem in problems)
+        return world
 
     def _validate(self, document: Any, prefix: tuple[str, ...]) -> Scenario:
         try:
@@ -321,7 +328,8 @@ class ScenarioFile:
 
     def _where(self, location: tuple[int | str, ...]) -> str:
         keys = ".".join(str(part) for part in location if part != "[key]")
-        return f"{self.path}:{_line(self._root, location)}: {keys}"
+        place = f"{self.path}:{_line(self._root, location)}"
+        return f"{place}: {keys}" if keys else place
 
 
 def _read(path: Path) -> tuple[Any, yaml.Node]:
@@ -331,8 +339,11 @@ def _read(path: Path) -> tuple[Any, yaml.Node]:
         document = yaml.safe_load(text)
     except OSError as error:
         raise ScenarioError([f"{path}: {error.strerror}"]) from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ScenarioError([f"{path}:{line}: {error.problem}"]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ScenarioError([f"{path}: {error}"]) from error
+        raise ScenarioError([f"{path}: not YAML in UTF-8"]) from error
     if not isinstance(root, yaml.MappingNode):
         raise ScenarioError([f"{path}:1: a mapping is expected"])
     return document, root

@@ -43,6 +43,10 @@ class _Mailbox:
     ) -> str:
         return "250 2.0.0 OK"
 
+    async def handle_exception(self, error: Exception) -> str:
+        """Keep a client's trouble (a certificate that it does not trust) out of our log."""
+        return f"451 4.3.0 {type(error).__name__}"
+
 
 class _Listeners:
     """The open sockets of one host and the conversations on them."""

@@ -1,0 +1,212 @@
+"""Every incident of the default scenario is seen while it lasts, by a probe of the outside, and over after."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Never
+
+import aiosmtplib
+import dns.exception
+import dns.message
+import dns.rcode
+import pytest
+from asking import ask, values
+from cryptography import x509
+
+from monitor.lab import DEFAULT_SCENARIO, Incident, Lab, ScenarioError, UnknownIncidentError
+from monitor.lab.scenario import ScenarioFile
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+REFUSAL = {"127.255.255.254"}
+SHOP_MX = "127.0.1.10"
+
+Probe = Callable[[Lab], Awaitable[object]]
+
+
+def record(name: str, rdtype: str) -> Probe:
+    async def probe(lab: Lab) -> object:
+        try:
+            return await values(lab, name, rdtype)
+        except EOFError:
+            return "cut off"
+
+    return probe
+
+
+async def starttls_offered(lab: Lab) -> object:
+    async with aiosmtplib.SMTP(
+        hostname=SHOP_MX, port=lab.ports.smtp, start_tls=False, timeout=5
+    ) as client:
+        await client.ehlo()
+        return client.supports_extension("starttls")
+
+
+async def _tls(lab: Lab) -> ssl.SSLObject:
+    context = ssl.create_default_context(cafile=lab.ca_file)
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    _, writer = await asyncio.open_connection(
+        SHOP_MX, lab.ports.smtps, ssl=context, server_hostname="mx1.shop.example"
+    )
+    try:
+        return writer.get_extra_info("ssl_object")
+    finally:
+        writer.transport.abort()
+
+
+async def certificate_days(lab: Lab) -> object:
+    der = (await _tls(lab)).getpeercert(binary_form=True)
+    assert der is not None
+    left = x509.load_der_x509_certificate(der).not_valid_after_utc - datetime.now(UTC)
+    return left.days
+
+
+async def tls_version(lab: Lab) -> object:
+    return (await _tls(lab)).version()
+
+
+def connects(host: str, port: str) -> Probe:
+    async def probe(lab: Lab) -> object:
+        try:
+            _, writer = await asyncio.open_connection(host, getattr(lab.ports, port))
+        except ConnectionRefusedError:
+            return False
+        writer.transport.abort()
+        return True
+
+    return probe
+
+
+async def answers(lab: Lab) -> object:
+    """How many of 40 questions are answered, in tens, and whether one of them by a failure."""
+    outcomes = await asyncio.gather(
+        *(ask(lab, "canary-1.example", "A") for _ in range(40)), return_exceptions=True
+    )
+    heard = [each for each in outcomes if isinstance(each, dns.message.Message)]
+    assert all(isinstance(each, dns.message.Message | dns.exception.Timeout) for each in outcomes)
+    return len(heard) // 10, any(each.rcode() == dns.rcode.SERVFAIL for each in heard)
+
+
+async def silent(lab: Lab) -> object:
+    return (await answers(lab)) == (0, False)
+
+
+DMARC = '"v=DMARC1; p={0}; sp={0};{1} rua=mailto:dmarc@shop.example"'
+REJECT = {DMARC.format("reject", " adkim=s;")}
+SEEN = [
+    ("address-listed", record("10.2.0.192.zen.lab.example", "A"), "NXDOMAIN", {"127.0.0.2"}),
+    ("domain-listed", record("shop.example.dbl.lab.example", "A"), "NXDOMAIN", {"127.0.1.2"}),
+    ("dmarc-weakened", record("_dmarc.shop.example", "TXT"), REJECT, {DMARC.format("none", "")}),
+    ("dmarc-vanished", record("_dmarc.shop.example", "TXT"), REJECT, "NXDOMAIN"),
+    ("certificate-expiring", certificate_days, 59, 1),
+    ("starttls-withdrawn", starttls_offered, True, False),
+    ("tls-outdated", tls_version, "TLSv1.3", "TLSv1"),
+    ("mx-down", connects(SHOP_MX, "smtp"), True, False),
+    ("mx-down", connects("127.0.1.11", "smtp"), True, True),
+    ("port25-blocked", connects("127.0.1.30", "smtp"), True, False),
+    ("port25-blocked", connects(SHOP_MX, "smtps"), True, True),
+    (
+        "ns-unresolvable",
+        record("shop.example", "NS"),
+        {"ns1.dns.example.", "ns2.dns.example."},
+        "SERVFAIL",
+    ),
+    ("ns-unresolvable", record("canary-1.example", "A"), {"127.0.1.30"}, {"127.0.1.30"}),
+    ("resolver-dead", silent, False, True),
+    ("resolver-lossy", answers, (4, False), (2, True)),
+    (
+        "resolver-refusing-blocklists",
+        record("2.0.0.127.zen.lab.example", "A"),
+        {"127.0.0.2"},
+        REFUSAL,
+    ),
+    ("resolver-refusing-blocklists", record("test.dbl.lab.example", "A"), {"127.0.0.2"}, REFUSAL),
+]
+
+
+@pytest.mark.parametrize(("name", "probe", "before", "during"), SEEN)
+async def test_an_incident_is_seen_while_it_lasts(
+    lab: Lab, name: str, probe: Probe, before: object, during: object
+) -> None:
+    assert await probe(lab) == before
+    await lab.start_incident(name)
+    try:
+        assert await probe(lab) == during
+    finally:
+        await lab.end_incident(name)
+    assert await probe(lab) == before
+
+
+async def test_every_incident_has_a_test() -> None:
+    in_traffic_tests = {"bounce-spike"}
+    assert {name for name, *_ in SEEN} | in_traffic_tests == set(
+        ScenarioFile(DEFAULT_SCENARIO).base.incidents
+    )
+
+
+async def test_incidents_compose_and_end_in_any_order(lab: Lab) -> None:
+    probe = record("_dmarc.shop.example", "TXT")
+    listed = record("10.2.0.192.zen.lab.example", "A")
+    for name in ("dmarc-weakened", "address-listed", "dmarc-vanished", "dmarc-vanished"):
+        await lab.start_incident(name)
+    assert await probe(lab) == "NXDOMAIN"
+    assert await listed(lab) == {"127.0.0.2"}
+    await lab.end_incident("dmarc-vanished")
+    assert await probe(lab) == {DMARC.format("none", "")}
+    await lab.end_incident("dmarc-weakened")
+    await lab.end_incident("dmarc-weakened")
+    assert await probe(lab) == REJECT
+    assert await listed(lab) == {"127.0.0.2"}
+    await lab.end_incident("address-listed")
+    assert await listed(lab) == "NXDOMAIN"
+
+
+async def test_a_host_that_goes_down_cuts_its_conversations(lab: Lab) -> Never:
+    reader, writer = await asyncio.open_connection(SHOP_MX, lab.ports.smtp)
+    assert (await reader.readline()).startswith(b"220 ")
+    await lab.start_incident("mx-down")
+    with suppress(ConnectionResetError):
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+    await lab.end_incident("mx-down")
+    writer.close()
+
+
+async def test_an_incident_of_ones_own(lab: Lab) -> None:
+    moved = Incident(
+        description="moved",
+        world={"zones": {"shop.example": {"www": {"CNAME": None, "A": "127.0.1.99"}}}},
+    )
+    await lab.start_incident("moved", moved)
+    assert await values(lab, "www.shop.example", "A") == {"127.0.1.99"}
+    await lab.end_incident("moved")
+    assert await values(lab, "www.shop.example", "A") == {"127.0.1.80"}
+    with pytest.raises(UnknownIncidentError):
+        await lab.end_incident("moved")
+
+
+@pytest.mark.parametrize(
+    ("incident", "message"),
+    [
+        ({"world": {"zones": {"shop.example": {"@": {"MX": "mx1"}}}}}, "zones.shop.example.@: "),
+        ({"world": {"hosts": {"mx1.shop.example": {"manner": "kind"}}}}, "manner"),
+        ({"world": {"hosts": {"new.example": {"address": "192.0.2.1"}}}}, "127.0.0.0/8"),
+        ({"world": {"traffic": {"shop": None}}}, "cannot add or remove"),
+        ({"world": {"nameservers": {"ns1.dns.example": None}}}, "name servers stay"),
+        ({"on_end": {"nothing": {"messages": 1}}}, "no such flow of traffic: nothing"),
+    ],
+)
+async def test_an_incident_that_does_not_fit_changes_nothing(
+    lab: Lab, incident: dict[str, Any], message: str
+) -> None:
+    world = lab.world
+    with pytest.raises(ScenarioError, match=message):
+        await lab.start_incident("odd", Incident(description="odd", **incident))
+    assert lab.world is world
+    assert not lab.is_on("odd")
+
+
+async def test_an_unknown_incident(lab: Lab) -> None:
+    with pytest.raises(UnknownIncidentError):
+        await lab.start_incident("nothing-like-it")
