@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from monitor.check import DnsAnswer, DnsClient, Question
 from monitor.config import names
-from monitor.config.platforms import platform_of_include
 from monitor.config.sections import CheckConfig
 from monitor.config.valid import ValidConfig
 from monitor.model import (
@@ -25,6 +24,7 @@ from monitor.model import (
 )
 from monitor.protocol import spf
 from monitor.protocol.mx import judge as judge_mx
+from monitor.protocol.platforms import platform_of_include
 from monitor.protocol.selectors import USUAL_SELECTORS
 
 MAX_MX_HOSTS = 16
@@ -125,7 +125,8 @@ def _spf_addresses(record: spf.SpfRecord) -> list[str]:
 def _platforms(record: spf.SpfRecord) -> tuple[str, ...]:
     included = [m.domain for m in record.reachable if m.name is spf.MechanismName.INCLUDE]
     included += [record.redirect] if record.redirect else []
-    return tuple(dict.fromkeys(p for domain in included if (p := platform_of_include(domain))))
+    platforms = filter(None, map(platform_of_include, included))
+    return tuple(dict.fromkeys(platform.name for platform in platforms))
 
 
 # --- targets ---------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from typing import Any
 from monitor.check import About
 from monitor.config import names
 from monitor.config.errors import KeyPath, did_you_mean, written
-from monitor.config.platforms import PLATFORMS
+from monitor.config.model import BounceLimitConfig
+from monitor.config.platforms import KNOWN_PLATFORMS
 from monitor.config.sections import Checks
 from monitor.model import AddressTarget, DomainTarget, HostTarget, SenderTarget
 
@@ -63,15 +64,15 @@ def _declared(
         if normal(name) not in known:
             yield (
                 path,
-                f"{what} `{name[:80]}` is not declared under `{what}s`{did_you_mean(name, known)}",
+                f"{what} `{name[:80]}` is not declared under `{what}s`{did_you_mean(name, sorted(known))}",
             )
 
 
 def _platform(name: Any, path: KeyPath) -> Iterator[Problem]:
-    if isinstance(name, str) and name not in PLATFORMS:
+    if isinstance(name, str) and name not in KNOWN_PLATFORMS:
         yield (
             path,
-            f"`{name[:80]}` is no platform that this version knows{did_you_mean(name, PLATFORMS)}; `other` always is",
+            f"`{name[:80]}` is no platform that this version knows{did_you_mean(name, sorted(KNOWN_PLATFORMS))}; `other` always is",
         )
 
 
@@ -95,7 +96,7 @@ def _targets(targets: _Named, about: About, domains: _Named, senders: _Named) ->
 def _thresholds(data: Mapping[str, Any]) -> Iterator[Problem]:
     """A warning above critical, where a level leaves out one of the two: as it inherits the other."""
     general = _mapping(data.get("thresholds"))
-    below = {"bounce": {"warning": 0.02, "critical": 0.05}}
+    below = {"bounce": BounceLimitConfig().model_dump(include={"warning", "critical"})}
     levels: list[tuple[KeyPath, Mapping[str, Any]]] = [(("thresholds",), general)]
     levels += [
         (("thresholds", "roles", role), _mapping(kinds))

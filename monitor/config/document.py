@@ -203,5 +203,11 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
     """The parser's words without the document's own: what is quoted there may be a secret."""
-    problem = re.sub(r"'(?!<)[^']{2,}'", "this", error.problem or "cannot be read")
+    problem = re.sub("'([^']*)'", _own_word, error.problem or "cannot be read")
     return f"YAML syntax: {problem}"
+
+
+def _own_word(quoted: re.Match[str]) -> str:
+    """A character or a `<token>` is the parser's own word."""
+    word = quoted[1]
+    return quoted[0] if len(word) <= 1 or word.startswith("<") else "a word"

@@ -14,11 +14,24 @@ from monitor.config.document import Node
 from monitor.config.environment import overlaid, read_environment
 from monitor.config.errors import ConfigError, ConfigErrors, KeyPath, did_you_mean, written
 from monitor.config.model import Config, DomainConfig, SenderConfig
-from monitor.config.platforms import platform_class
 from monitor.config.references import resolve_secrets
 from monitor.config.sections import Checks, check_config, config_model
 from monitor.config.valid import PROOF, ConfiguredThresholds, ValidConfig
 from monitor.model import Domain, Sender, Stream
+from monitor.protocol.platforms import platform_class
+
+_WORDS = {
+    "missing": "is required",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+    "model_type": "must be a mapping of keys to values",
+    "dict_type": "must be a mapping of keys to values",
+    "bool_parsing": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "string_pattern_mismatch": "must be of letters, digits, `.`, `_` and `-`, and start with a letter or digit",
+}
+"""Our words for pydantic's types of error."""
 
 
 def load(path: Path, environ: Mapping[str, str], checks: Checks) -> ValidConfig:
@@ -28,7 +41,11 @@ def load(path: Path, environ: Mapping[str, str], checks: Checks) -> ValidConfig:
         ConfigErrors: everything that is wrong, one error for each place.
     """
     file = str(path)
-    return _validated(document.parse(_read(path), file), file, path.parent, environ, checks)
+    root = document.parse(_read(path), file)
+    data = {} if root.value is None else root.plain()
+    if not isinstance(data, dict):
+        raise ConfigErrors([ConfigError(file, root.line, "", "is no mapping of keys to values")])
+    return _validated(data, root, environ, checks, file=file, folder=path.parent)
 
 
 def for_domain(
@@ -39,9 +56,8 @@ def for_domain(
     Raises:
         ConfigErrors: `name` is no domain name, or `environ` sets something wrong.
     """
-    text = Node(1, {"domains": Node(1, [Node(1, {"name": Node(1, name)})])})
-    text.value["store"] = Node(1, {"url": Node(1, store_url)})
-    return _validated(text, "--domain", Path(), environ, checks)
+    data = {"domains": [{"name": name}], "store": {"url": store_url}}
+    return _validated(data, None, environ, checks, file="--domain", folder=Path())
 
 
 def _read(path: Path) -> bytes:
@@ -56,11 +72,14 @@ def _read(path: Path) -> bytes:
 
 
 def _validated(
-    root: Node, file: str, folder: Path, environ: Mapping[str, str], checks: Checks
+    data: dict[str, Any],
+    root: Node | None,
+    environ: Mapping[str, str],
+    checks: Checks,
+    *,
+    file: str,
+    folder: Path,
 ) -> ValidConfig:
-    data = {} if root.value is None else root.plain()
-    if not isinstance(data, dict):
-        raise ConfigErrors([ConfigError(file, root.line, "", "is no mapping of keys to values")])
     model = config_model(checks)
     above, origins, errors = read_environment(environ, model)
     data, unresolved = resolve_secrets(overlaid(data, above), model, environ, folder)
@@ -84,7 +103,7 @@ def _validated(
 
 
 def _located(
-    path: KeyPath, message: str, root: Node, file: str, origins: Mapping[KeyPath, str]
+    path: KeyPath, message: str, root: Node | None, file: str, origins: Mapping[KeyPath, str]
 ) -> ConfigError:
     """The error with its file and line, or with the variable that set the value (or a part of it)."""
     for length in range(len(path), 0, -1):
@@ -93,7 +112,7 @@ def _located(
     for leaf, variable in origins.items():
         if leaf[: len(path)] == path:
             return ConfigError(variable, None, written(path), message)
-    return ConfigError(file, root.line_of(path), written(path), message)
+    return ConfigError(file, root.line_of(path) if root else None, written(path), message)
 
 
 def _path(loc: tuple[str | int, ...]) -> KeyPath:
@@ -109,15 +128,10 @@ def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
             if len(path) == 1:
                 what += ": this version does not know it"
             return what + did_you_mean(path[-1], _keys_at(model, path[:-1]))
-        case "missing":
-            return "is required"
         case "value_error":
             return str(detail["ctx"]["error"])
-        case "string_pattern_mismatch":
-            return "must be of letters, digits, `.`, `_` and `-`, and start with a letter or digit"
-        case _:
-            message = detail["msg"]
-            return message[:1].lower() + message[1:]
+        case kind:
+            return _WORDS.get(kind) or detail["msg"].replace("Input should be", "must be")
 
 
 def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:

@@ -5,9 +5,8 @@ key to be judged (a sender naming a domain) is in `monitor.config.crosschecks`.
 """
 
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -15,9 +14,17 @@ from monitor.config import names
 from monitor.config.durations import Duration
 from monitor.model import Role
 
+_Item = TypeVar("_Item")
+
 
 def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+def _not_empty(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
+    if not values:
+        raise ValueError("must not be empty")
+    return values
 
 
 def _flat(values: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
@@ -39,6 +46,12 @@ def _nameserver(text: str) -> str:
     return names.joined(host, port)
 
 
+def _optional_address(text: str) -> str:
+    if text and not names.is_address(text):
+        raise ValueError(f"`{text[:80]}` is no IPv4 or IPv6 address")
+    return text
+
+
 def _sqlite_url(url: str) -> str:
     if url.startswith(("postgresql:", "postgres:")):
         raise ValueError(
@@ -54,6 +67,9 @@ def _http_url(url: str) -> str:
         raise ValueError("is no address of a web site: it starts with http:// or https://")
     return url.rstrip("/")
 
+
+# Not `min_length`, which also complains of a list whose items are all wrong.
+_NOT_EMPTY = AfterValidator(_not_empty)
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 DomainName = Annotated[str, AfterValidator(names.domain_name)]
@@ -108,6 +124,14 @@ class LimitConfig(Section):
     """With fewer messages than this in the window nothing is said."""
 
 
+class BounceLimitConfig(LimitConfig):
+    """The general limit of bounces."""
+
+    warning: Share | None = 0.02
+    critical: Share | None = 0.05
+    minimum: Annotated[int, Field(ge=1)] | None = 100
+
+
 class KindThresholds(Section):
     """Limits by kind of ratio."""
 
@@ -118,8 +142,8 @@ class KindThresholds(Section):
 class ThresholdsConfig(KindThresholds):
     """The general limits, and those of roles; a stream may have its own."""
 
-    bounce: LimitConfig = LimitConfig(warning=0.02, critical=0.05, minimum=100)
-    """Bounced messages per message accepted; default: warning 0.02, critical 0.05, minimum 100."""
+    bounce: BounceLimitConfig = BounceLimitConfig()
+    """Bounced messages per message accepted."""
     roles: dict[Role, KindThresholds] = {}
     """Limits of the domains of a role."""
 
@@ -144,7 +168,7 @@ class SenderConfig(Section):
     """A system that sends: an ESP account, a workspace tenant, an MTA, an application."""
 
     name: Name
-    domains: Annotated[tuple[DomainName, ...], Field(min_length=1)]
+    domains: Annotated[tuple[DomainName, ...], _NOT_EMPTY]
     """The domains that it sends under; each is declared under `domains`."""
     owner: Text = ""
     team: Text = ""
@@ -194,7 +218,7 @@ class HookConfig(Section):
     secret: Annotated[
         tuple[Annotated[SecretStr, Field(min_length=1)], ...],
         BeforeValidator(_one_or_many, json_schema_input_type=SecretStr | list[SecretStr]),
-        Field(min_length=1),
+        _NOT_EMPTY,
     ]
     """`${NAME}` or `file:PATH`; several while one is being replaced. For `sendgrid` the verification
     public key (base64 SPKI), as its settings page shows it."""
@@ -213,7 +237,7 @@ class ResolverConfig(Section):
     """Addresses of resolvers, `address` or `address:port`; default: the system's."""
     timeout: Annotated[Duration, Field(gt=0)] = 5.0
     """The limit of one question with its retries."""
-    canaries: Annotated[tuple[DomainName, ...], Field(min_length=1)] = (
+    canaries: Annotated[tuple[DomainName, ...], _NOT_EMPTY] = (
         "iana.org",
         "gmail.com",
         "outlook.com",
@@ -243,8 +267,8 @@ class VantageConfig(Section):
 
     helo: OptionalHostName = ""
     """Our name in EHLO; default: this machine's."""
-    source_address: IPv4Address | IPv6Address | None = None
-    """The address to connect from; never a sending address."""
+    source_address: Annotated[str, AfterValidator(_optional_address)] = ""
+    """The address to connect from; never a sending address. Default: as the system routes."""
 
 
 class StoreConfig(Section):
@@ -279,7 +303,7 @@ class Config(Section):
     """The configuration file of deliverability-monitor."""
 
     organisation: OrganisationConfig = OrganisationConfig()
-    domains: Annotated[tuple[DomainConfig, ...], Field(min_length=1)]
+    domains: Annotated[tuple[DomainConfig, ...], _NOT_EMPTY]
     senders: tuple[SenderConfig, ...] = ()
     checks: Section = Section()
     thresholds: ThresholdsConfig = ThresholdsConfig()

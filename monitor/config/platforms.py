@@ -1,46 +1,22 @@
-"""The platforms that a sender may name."""
+"""The platforms that a sender may name: those of `monitor.protocol.platforms`, and own mail servers."""
 
-from monitor.model import PlatformClass
+from monitor.protocol.platforms import PLATFORMS
 
-PLATFORMS = {
-    **dict.fromkeys(
-        (
-            "amazon_ses",
-            "brevo",
-            "elasticemail",
-            "exim",
-            "hubspot",
-            "klaviyo",
-            "mailchimp",
-            "mailgun",
-            "mailjet",
-            "other",
-            "postfix",
-            "postmark",
-            "salesforce",
-            "sendgrid",
-            "ses",
-            "smtp",
-            "sparkpost",
-            "zendesk",
-        ),
-        PlatformClass.SMTP,
-    ),
-    "google_workspace": PlatformClass.GOOGLE,
-    "microsoft365": PlatformClass.MICROSOFT,
-}
+_MAIL_SERVERS = (
+    "exchange",
+    "exim",
+    "haraka",
+    "kumomta",
+    "maddy",
+    "mox",
+    "opensmtpd",
+    "postal",
+    "postfix",
+    "powermta",
+    "qmail",
+    "sendmail",
+    "stalwart",
+)
 
-
-def platform_class(name: str) -> PlatformClass:
-    """How the platform is run."""
-    return PLATFORMS[name]
-
-
-def platform_of_include(domain: str) -> str | None:
-    """The platform whose SPF record is included by this name."""
-    return {
-        "_spf.google.com": "google_workspace",
-        "spf.protection.outlook.com": "microsoft365",
-        "sendgrid.net": "sendgrid",
-        "amazonses.com": "ses",
-    }.get(domain.lower())
+KNOWN_PLATFORMS = frozenset({"other", *_MAIL_SERVERS, *(platform.name for platform in PLATFORMS)})
+"""Names for `senders[].platform`."""
