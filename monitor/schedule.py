@@ -5,6 +5,7 @@ makes no herd. The only importer of apscheduler.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -181,11 +182,11 @@ def _overdue(last_run: float | None, interval: float, now: float) -> bool:
 
 def _interleaved(first: Sequence[tuple[Job, Target]]) -> Iterable[tuple[Job, Target]]:
     """One of each check in turn, so that every check shows something soon."""
-    by_check: dict[str, list[tuple[Job, Target]]] = {}
-    for job, target in reversed(first):
-        by_check.setdefault(job.name, []).append((job, target))
+    by_check: dict[str, deque[tuple[Job, Target]]] = {}
+    for job, target in first:
+        by_check.setdefault(job.name, deque()).append((job, target))
     while by_check:
         for name in list(by_check):
-            yield by_check[name].pop()
+            yield by_check[name].popleft()
             if not by_check[name]:
                 del by_check[name]

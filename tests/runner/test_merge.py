@@ -1,0 +1,132 @@
+"""What was known stays until a known look clears it; never `ok` when nobody could look."""
+
+from dataclasses import replace
+
+from monitor.check import enough_subjects, every_subject
+from monitor.model import Finding, Look, LookState, Outcome, Sample, Severity, Status
+from monitor.runner.merge import JudgedLook, Run, got_worse, merge
+from monitor.store.kept import HOLD_SECONDS, Kept, KeptFinding
+
+DAY = 86400.0
+LISTED = Finding("listed", "listed on zen")
+
+
+def judged(look: Look, severity: Severity = Severity.CRITICAL) -> JudgedLook:
+    return JudgedLook(
+        look, tuple(KeptFinding(f, f"blocklist.{f.code}", severity, 0.0) for f in look.findings)
+    )
+
+
+def after(
+    kept: Kept | None,
+    *looks: Look,
+    at: float,
+    awaiting: tuple[str, ...] = (),
+    roll_up=every_subject,
+) -> Kept:
+    run = Run(
+        "blocklist",
+        "192.0.2.10",
+        "example.com",
+        at,
+        Outcome(looks=looks),
+        tuple(judged(look) for look in looks),
+    )
+    return merge(kept, run, awaiting=frozenset(awaiting), roll_up=roll_up)
+
+
+def failed(kept: Kept | None, reason: str, *, at: float) -> Kept:
+    run = Run("blocklist", "192.0.2.10", "example.com", at, Outcome.unknown(reason), ())
+    return merge(kept, run, awaiting=frozenset(), roll_up=every_subject)
+
+
+def codes(kept: Kept) -> list[str]:
+    return [f.code for s in kept.subjects.values() for f in s.findings]
+
+
+def test_a_clean_target_keeps_no_subject() -> None:
+    kept = after(None, *(Look.known(f"zone{n}") for n in range(60)), at=1)
+    assert (kept.status, kept.clean, dict(kept.subjects)) == (Status.OK, 60, {})
+
+
+def test_losing_sight_keeps_the_finding_and_its_time() -> None:
+    kept = after(None, Look.known("zen", (LISTED,)), Look.known("dbl"), at=1)
+    kept = after(kept, Look.unknown("zen", "timeout"), Look.known("dbl"), at=2)
+    kept = failed(kept, "no network", at=3)
+    assert kept.status is Status.CRITICAL
+    assert codes(kept) == ["blocklist.listed"]
+    assert (kept.subjects["zen"].known_at, kept.subjects["zen"].unknown_reason) == (1, "no network")
+
+
+def test_a_clean_look_clears_it() -> None:
+    kept = after(None, Look.known("zen", (LISTED,)), at=1)
+    kept = after(kept, Look.known("zen"), at=2)
+    assert (kept.status, codes(kept)) == (Status.OK, [])
+
+
+def test_what_nobody_could_see_for_a_week_is_no_longer_shown() -> None:
+    kept = after(None, Look.known("zen", (LISTED,)), at=0)
+    assert codes(failed(kept, "no network", at=HOLD_SECONDS - 1)) == ["blocklist.listed"]
+    gone = failed(kept, "no network", at=HOLD_SECONDS + 1)
+    assert (gone.status, codes(gone)) == (Status.UNKNOWN, [])
+
+
+def test_a_clean_target_that_nobody_can_see_is_unknown_not_ok() -> None:
+    kept = after(None, Look.known("zen"), at=1)
+    assert after(kept, Look.unknown("zen", "timeout"), at=2).status is Status.UNKNOWN
+    assert failed(kept, "no network", at=2).status is Status.UNKNOWN
+    assert failed(kept, "no network", at=2).known_at == 1
+    assert failed(None, "no network", at=2).status is Status.UNKNOWN
+
+
+def test_what_awaits_confirmation_does_not_count_yet() -> None:
+    first = after(None, Look.known("zen", (LISTED,)), at=1, awaiting=("zen",))
+    assert (first.status, codes(first)) == (Status.UNKNOWN, [])
+    clean = after(None, Look.known("zen"), at=1)
+    assert after(clean, Look.known("zen", (LISTED,)), at=2, awaiting=("zen",)).status is Status.OK
+
+
+def test_a_held_finding_is_no_news_of_today() -> None:
+    """The time of the last knowledge does not move while the only finding is held blind."""
+    kept = after(None, Look.known("zen", (LISTED,)), at=1)
+    assert after(kept, Look.unknown("zen", "timeout"), at=2).known_at == 1
+
+
+def test_one_silent_zone_does_not_make_an_address_unknown() -> None:
+    looks = (*(Look.known(f"zone{n}") for n in range(9)), Look.unknown("silent", "timeout"))
+    assert after(None, *looks, at=1, roll_up=enough_subjects(0.5)).status is Status.OK
+    blind = tuple(replace(look, state=LookState.UNKNOWN, reason="timeout") for look in looks)
+    assert after(None, *blind, at=1, roll_up=enough_subjects(0.5)).status is Status.UNKNOWN
+
+
+def test_a_subject_that_is_not_due_stays_as_it_was() -> None:
+    kept = after(None, Look.known("zen", (LISTED,)), Look.known("dbl"), at=1)
+    kept = after(kept, Look.not_due("zen"), Look.not_due("dbl"), at=2)
+    assert (kept.clean, codes(kept)) == (1, ["blocklist.listed"])
+    assert after(None, Look.not_due("zen"), at=1).status is Status.UNKNOWN
+
+
+def test_a_subject_that_left_the_target_is_dropped() -> None:
+    kept = after(None, Look.known("s1", (LISTED,)), Look.known("s2"), at=1)
+    assert (after(kept, Look.known("s2"), at=2).status) is Status.OK
+
+
+def test_a_finding_keeps_the_time_it_began() -> None:
+    kept = after(None, Look.known("zen", (LISTED,)), at=1)
+    kept = after(kept, Look.known("zen", (LISTED,)), at=100)
+    assert [f.since for f in kept.subjects["zen"].findings] == [1]
+
+
+def test_samples_stay_while_nobody_can_see() -> None:
+    sample = Sample("certificate_not_after_timestamp_seconds", 5.0)
+    kept = after(None, Look.known("mx", samples=(sample,)), at=1)
+    assert failed(kept, "no network", at=2).subjects["mx"].samples == (sample,)
+
+
+def test_worse_is_a_new_code_or_a_worse_severity_not_information() -> None:
+    kept = after(None, Look.known("zen", (LISTED,)), at=1)
+    assert not got_worse(kept, judged(Look.known("zen", (LISTED,))))
+    assert got_worse(kept, judged(Look.known("zen", (Finding("other", ""),))))
+    assert got_worse(None, judged(Look.known("zen", (LISTED,))))
+    assert not got_worse(None, judged(Look.known("zen", (LISTED,)), Severity.INFO))
+    assert not got_worse(None, judged(Look.known("zen")))

@@ -1,0 +1,245 @@
+"""The runner: every end is a status, what got worse is confirmed, drift is told until it is accepted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from monitor.check import About, Code, Confirm, Gauge, Settings, World
+from monitor.config.sections import CheckConfig
+from monitor.model import (
+    Classification,
+    DomainTarget,
+    Drift,
+    Finding,
+    Look,
+    Outcome,
+    Sample,
+    Severity,
+    Status,
+)
+from monitor.publish.meters import Meters
+from monitor.runner import Job, Runner
+from monitor.runner.execute import once
+from monitor.store.kept import Kept
+from monitor.store.store import Store
+from monitor.world.fake import FakeWorld
+
+TARGET = DomainTarget("example.com")
+BAD = Outcome(looks=(Look.known("record", (Finding("bad", "it is bad"),)),))
+GOOD = Outcome(looks=(Look.known("record"),))
+BLIND = Outcome(looks=(Look.unknown("record", "timeout"),))
+
+
+class Scripted:
+    """Answers as the script says; the last entry for ever."""
+
+    about: ClassVar[About] = About(
+        name="scripted",
+        title="Answers as told",
+        targets=DomainTarget,
+        interval=60,
+        codes=(
+            Code("bad", Severity.CRITICAL, "Bad"),
+            Code("weakened", Severity.CRITICAL, "Weakened"),
+        ),
+        gauges=(Gauge("scripted_size", "Size."),),
+        drift_codes={Classification.WEAKENED: "weakened"},
+    )
+
+    def __init__(self, *script: Outcome | Exception | Callable[[], object]) -> None:
+        self.script = list(script)
+        self.confirming: list[bool] = []
+
+    async def run(self, target: DomainTarget, world: World) -> Outcome:
+        self.confirming.append(world.confirming)
+        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(step, Exception):
+            raise step
+        if isinstance(step, Outcome):
+            return step
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    def classify(self, accepted: str, seen: str) -> Drift | None:
+        if accepted.split() == seen.split():
+            return None
+        return Drift(Classification.WEAKENED, f"{accepted} → {seen}")
+
+
+class Worlds:
+    def __init__(self) -> None:
+        self.world = FakeWorld().world()
+
+    def normal(self, check: str) -> World:
+        return self.world
+
+    def confirming(self, check: str, how: Confirm) -> World:
+        return replace(self.world, confirming=True)
+
+
+def job_of(check: Scripted, *, timeout: float = 5.0, confirmations: int = 2) -> Job:
+    return Job(
+        check,
+        CheckConfig(
+            name="scripted",
+            check=Scripted,
+            enabled=True,
+            interval=60,
+            timeout=timeout,
+            confirmations=confirmations,
+            confirm_after=0.001,
+            severities={},
+            targets=(),
+            settings=Settings(),
+        ),
+    )
+
+
+class Bench:
+    """A runner over a real store."""
+
+    def __init__(self, store: Store, tasks: asyncio.TaskGroup) -> None:
+        self.store = store
+        self.runner = Runner(
+            store=store,
+            worlds=Worlds(),
+            clock=FakeWorld().clock,
+            meters=Meters("test"),
+            count=lambda _check, _samples: None,
+            tasks=tasks,
+        )
+
+    async def look(self, job: Job, until: Callable[[Kept], bool]) -> Kept:
+        self.runner.submit(job, TARGET, due=0.0)
+        async with asyncio.timeout(5):
+            while (kept := self.store.kept("scripted", TARGET.name)) is None or not until(kept):
+                await asyncio.sleep(0.001)
+        return kept
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    store = await Store.open(f"sqlite:///{tmp_path}/state.db", clock=FakeWorld().clock)
+    async with asyncio.TaskGroup() as tasks:
+        bench = Bench(store, tasks)
+        yield bench
+        await bench.runner.drain(0)
+    await store.close()
+
+
+async def test_what_got_worse_counts_after_its_confirmations(bench: Bench) -> None:
+    check = Scripted(BAD)
+    kept = await bench.look(job_of(check), lambda kept: kept.status is Status.CRITICAL)
+    assert check.confirming == [False, True, True]
+    assert [change.status for change in kept.history] == [Status.CRITICAL, Status.UNKNOWN]
+
+
+async def test_a_single_sighting_counts_for_nothing(bench: Bench) -> None:
+    check = Scripted(BAD, GOOD)
+    kept = await bench.look(job_of(check), lambda kept: kept.status is Status.OK)
+    assert check.confirming == [False, True]
+    assert all(change.status is not Status.CRITICAL for change in kept.history)
+
+
+async def test_unknown_confirms_nothing(bench: Bench) -> None:
+    """Blind looks in between neither count as a sighting nor take one back."""
+    check = Scripted(BAD, BLIND, BAD, BLIND, BAD)
+    await bench.look(job_of(check), lambda kept: kept.status is Status.CRITICAL)
+    assert len(check.confirming) == 5
+
+
+async def test_while_only_blind_looks_follow_nothing_is_confirmed(bench: Bench) -> None:
+    check = Scripted(BAD, BLIND)
+    job = job_of(check)
+    await bench.look(job, lambda _kept: len(check.confirming) == 6)
+    kept = bench.store.kept("scripted", TARGET.name)
+    assert kept is not None
+    assert kept.status is Status.UNKNOWN
+    assert not [f for s in kept.subjects.values() for f in s.findings]
+
+
+async def test_better_counts_at_once(bench: Bench) -> None:
+    job = job_of(Scripted(BAD, BAD, BAD, GOOD))
+    await bench.look(job, lambda kept: kept.status is Status.CRITICAL)
+    await bench.look(job, lambda kept: kept.status is Status.OK)
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (RuntimeError("boom"), "the check failed: RuntimeError: boom"),
+        (lambda: None, "no result within 0.05 s"),
+        (
+            Outcome(looks=(Look.known("x", (Finding("undeclared", ""),)),)),
+            "the check returned the code 'undeclared', which its About does not declare",
+        ),
+        (
+            Outcome(samples=(Sample("undeclared", 1.0),)),
+            "the check returned the gauge 'undeclared', which its About does not declare",
+        ),
+    ],
+    ids=["raises", "hangs", "undeclared code", "undeclared gauge"],
+)
+async def test_every_end_is_a_status(bench: Bench, step: object, reason: str) -> None:
+    kept = await bench.look(job_of(Scripted(step), timeout=0.05), lambda kept: True)
+    assert (kept.status, kept.failure) == (Status.UNKNOWN, reason)
+
+
+def record(text: str) -> Outcome:
+    return Outcome(looks=(Look.known("record", record=text),))
+
+
+async def test_the_first_record_seen_is_accepted_and_a_weaker_one_is_drift(bench: Bench) -> None:
+    job = job_of(Scripted(record("p=reject"), record("p=none")))
+    await bench.look(job, lambda kept: kept.status is Status.OK)
+    await bench.look(job, lambda kept: kept.status is Status.CRITICAL)
+    baseline = bench.store.baseline("scripted", TARGET.name, "record")
+    assert baseline is not None
+    assert (baseline.accepted, baseline.seen) == ("p=reject", "p=none")
+    assert (baseline.classification, baseline.reason) == ("weakened", "p=reject → p=none")
+
+
+async def test_a_record_written_differently_is_no_drift(bench: Bench) -> None:
+    job = job_of(Scripted(record("a b"), record("a  b")))
+    await bench.look(job, lambda kept: kept.status is Status.OK)
+    await bench.look(
+        job, lambda kept: kept.subjects["record"].record == "a  b" and kept.status is Status.OK
+    )
+
+
+async def test_an_unconfirmed_drift_leaves_the_baseline_as_it_was(bench: Bench) -> None:
+    job = job_of(Scripted(record("p=reject"), record("p=none"), record("p=reject")))
+    await bench.look(job, lambda kept: kept.status is Status.OK)
+    bench.runner.submit(job, TARGET, due=0.0)
+    await asyncio.sleep(0.05)
+    baseline = bench.store.baseline("scripted", TARGET.name, "record")
+    assert baseline is not None
+    assert (baseline.seen, baseline.classification) == ("p=reject", "")
+
+
+async def test_a_target_that_left_the_configuration_does_not_come_back(bench: Bench) -> None:
+    bench.runner.only(lambda _check, _target: False)
+    check = Scripted(BAD)
+    bench.runner.submit(job_of(check), TARGET, due=0.0)
+    async with asyncio.timeout(5):
+        while not check.confirming:
+            await asyncio.sleep(0.001)
+    await bench.runner.drain(1)
+    assert bench.store.kept("scripted", TARGET.name) is None
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [((BAD, BAD), Status.CRITICAL), ((BAD, GOOD), Status.OK), ((BAD, BLIND), Status.UNKNOWN)],
+    ids=["seen twice", "seen once", "then blind"],
+)
+async def test_a_one_shot_look_confirms_at_once(
+    script: tuple[Outcome, ...], status: Status
+) -> None:
+    check = Scripted(*script)
+    result = await once(job_of(check), TARGET, Worlds(), FakeWorld().clock)
+    assert (result.kept.status, check.confirming) == (status, [False, True])
