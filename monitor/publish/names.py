@@ -133,6 +133,12 @@ CORE: tuple[Metric, ...] = (
 
 FOREIGN: tuple[Metric, ...] = (
     Metric("up", Kind.GAUGE, "1 where Prometheus reached the target.", ("job", "instance")),
+    Metric(
+        "ALERTS",
+        Kind.GAUGE,
+        "1 while an alert is pending or firing.",
+        ("alertname", "alertstate", "severity", "domain", "check", "code", "sender"),
+    ),
     Metric("process_start_time_seconds", Kind.GAUGE, "When the daemon's process started."),
 )
 """What rules may name besides: Prometheus's own, and the process metrics every client exports."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from promtool import needs_promtool, promtool, run_unit_tests
+from promtool_runs import needs_promtool, promtool, run_unit_tests
 
 from monitor.config.installed import installed_checks
 from monitor.model import MonitorTarget, Severity
