@@ -1,6 +1,7 @@
 """The SMTP prober: one polite conversation (EHLO, STARTTLS, EHLO, QUIT), never MAIL or RCPT."""
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -145,7 +146,8 @@ class SmtpProber:
             raise _EndedError(SmtpFailure.CONNECT, reason) from None
         except OSError as error:
             connection.close()
-            reason = f"no connection to {address} port {port}: {error.strerror or error}"
+            cause = os.strerror(error.errno) if error.errno else str(error)
+            reason = f"no connection to {address} port {port}: {cause}"
             raise _EndedError(SmtpFailure.CONNECT, reason) from None
         except BaseException:
             connection.close()
