@@ -98,8 +98,7 @@ async def first_refused(store: Store, at: float) -> int:
     for batch in range(1, 1000):
         try:
             await store.add_events(events(batch, at))
-        except StoreError as error:
-            assert "check the disk" in str(error)
+        except StoreError:
             return batch
     pytest.fail("the disk was never full")
 

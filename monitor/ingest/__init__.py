@@ -1,0 +1,1 @@
+"""Events from outside: authenticated, validated, normalised, counted once."""
