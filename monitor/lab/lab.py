@@ -15,7 +15,7 @@ import structlog
 from monitor.lab.certificates import open_authority
 from monitor.lab.config import write_configuration
 from monitor.lab.control import Controls, serve_control
-from monitor.lab.credentials import Headers, open_credentials
+from monitor.lab.credentials import open_credentials
 from monitor.lab.dns import DnsServer
 from monitor.lab.ports import Ports, free_port
 from monitor.lab.scenario import DEFAULT_SCENARIO, Burst, Incident, Scenario, ScenarioFile
@@ -190,16 +190,11 @@ class Lab:
             listen=self.listen,
             secrets={name: secret for name, (secret, _) in credentials.items()},
         )
-        self._start_flows(stack, {name: headers for name, (_, headers) in credentials.items()})
-        await serve_control(self._controls(), stack, port=self.ports.control)
-
-    def _start_flows(self, stack: AsyncExitStack, headers: Mapping[str, Headers]) -> None:
         self._flows = {
-            name: Flow(
-                name, self.world, url=f"http://{self.listen}/hooks/{name}", headers=headers[name]
-            )
-            for name in self.world.traffic
+            name: Flow(name, self.world, url=f"http://{self.listen}/hooks/{name}", headers=headers)
+            for name, (_, headers) in credentials.items()
         }
+        await serve_control(self._controls(), stack, port=self.ports.control)
         for flow in self._flows.values():
             stack.push_async_callback(_end, asyncio.create_task(flow.run()))
 
