@@ -1,17 +1,20 @@
 """Stores in a temporary folder, with a clock that tests set."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from set_clock import OpenStore, SetClock
 
 from monitor.store.store import Store
+from monitor.world.fake import FakeClock
+
+OpenStore = Callable[[], Awaitable[Store]]
+NOON = 1_790_000_000.0
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
+def clock() -> FakeClock:
+    return FakeClock(NOON)
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def open_store(url: str, clock: SetClock) -> AsyncIterator[OpenStore]:
+async def open_store(url: str, clock: FakeClock) -> AsyncIterator[OpenStore]:
     """Opens the store of `url`; what a test leaves open is closed."""
     opened: list[Store] = []
 

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from set_clock import SetClock
 
 from monitor.model import Event, EventKind, Provider
 from monitor.store.store import Store
+from monitor.world.fake import FakeClock
 
 WRITER = Path(__file__).with_name("writer.py")
 
@@ -71,13 +71,15 @@ def kill_after(writer: "subprocess.Popen[str]", seconds: float) -> str:
 
 async def assert_exactly_once(url: str, journal: Journal) -> None:
     """Every acknowledged event is there, none twice; what is in doubt may be sent again and counts once."""
-    clock = SetClock(time.time())
+    clock = FakeClock(time.time())
     store = await Store.open(url, clock=clock)
     try:
         stored = sum(store.totals().values())
         assert len(journal.acknowledged) <= stored <= len(journal.posted)
-        assert await store.add_events([event(id_, clock.time) for id_ in journal.acknowledged]) == 0
-        assert await store.add_events([event(id_, clock.time) for id_ in journal.posted]) == (
+        assert (
+            await store.add_events([event(id_, clock.now()) for id_ in journal.acknowledged]) == 0
+        )
+        assert await store.add_events([event(id_, clock.now()) for id_ in journal.posted]) == (
             len(journal.posted) - stored
         )
         assert sum(store.totals().values()) == len(journal.posted)

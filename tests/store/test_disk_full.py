@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from set_clock import SetClock
 
 from monitor.model import Event, EventKind, Provider, Status
 from monitor.store.error import StoreError
 from monitor.store.kept import Kept
 from monitor.store.store import Store
+from monitor.world.fake import FakeClock
 
 
 class Disk(Protocol):
@@ -104,16 +104,16 @@ async def first_refused(store: Store, at: float) -> int:
 
 
 async def test_a_full_disk_refuses_events_keeps_reads_alive_and_heals(
-    disk: Disk, clock: SetClock
+    disk: Disk, clock: FakeClock
 ) -> None:
     url = f"sqlite:///{disk.folder}/state.db"
     store = await Store.open(url, clock=clock)
     kept = Kept("dmarc", "a.test", "a.test", Status.CRITICAL, 1.0, 2.0, 2.0)
     try:
-        assert await store.add_events(events(0, clock.time)) == 50
+        assert await store.add_events(events(0, clock.now())) == 50
         disk.fill()
         store.keep(kept)
-        batch = await first_refused(store, clock.time)
+        batch = await first_refused(store, clock.now())
         assert total(store) == 50 * batch
         assert await bounced(store) == 50 * batch
         assert store.kept("dmarc", "a.test") == kept
@@ -124,7 +124,7 @@ async def test_a_full_disk_refuses_events_keeps_reads_alive_and_heals(
 
         disk.free()
         assert await store.answers() is None
-        assert await store.add_events(events(batch, clock.time)) == 50
+        assert await store.add_events(events(batch, clock.now())) == 50
         assert total(store) == await bounced(store) == 50 * (batch + 1)
     finally:
         disk.free()
@@ -138,11 +138,11 @@ async def test_a_full_disk_refuses_events_keeps_reads_alive_and_heals(
 
 
 async def test_a_store_that_closes_on_a_full_disk_says_that_results_were_lost(
-    disk: Disk, clock: SetClock
+    disk: Disk, clock: FakeClock
 ) -> None:
     url = f"sqlite:///{disk.folder}/state.db"
     store = await Store.open(url, clock=clock)
-    await store.add_events(events(0, clock.time))
+    await store.add_events(events(0, clock.now()))
     disk.fill()
     for number in range(500):
         store.keep(

@@ -3,12 +3,11 @@
 import asyncio
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from set_clock import OpenStore, SetClock
 
 from monitor.model import Counts, Event, EventKind, Provider, Status
 from monitor.store.database import Batch, Written
@@ -16,6 +15,9 @@ from monitor.store.error import StoreError
 from monitor.store.kept import Baseline, Kept
 from monitor.store.schema import MIGRATIONS
 from monitor.store.store import Store
+from monitor.world.fake import FakeClock
+
+OpenStore = Callable[[], Awaitable[Store]]
 
 HOUR = 3600
 DAY = 86400
@@ -50,13 +52,13 @@ def size(path: Path) -> int:
     return path.stat().st_size
 
 
-async def test_a_restart_keeps_everything(open_store: OpenStore, clock: SetClock) -> None:
+async def test_a_restart_keeps_everything(open_store: OpenStore, clock: FakeClock) -> None:
     store = await open_store()
     store.keep(kept("a.test", status=Status.CRITICAL))
     store.keep(kept("b.test"))
     store.set_baseline(baseline("a.test"))
     store.set_discovery("a.test", '{"mx": []}')
-    await store.add_events([event("1", clock.time), event("2", clock.time, EventKind.BOUNCED)])
+    await store.add_events([event("1", clock.now()), event("2", clock.now(), EventKind.BOUNCED)])
     windows = await store.counts("shop-mta", "example.com", [300])
     await store.close()
 
@@ -66,7 +68,7 @@ async def test_a_restart_keeps_everything(open_store: OpenStore, clock: SetClock
     assert again.discoveries() == {"a.test": '{"mx": []}'}
     assert again.totals() == {dimension("accepted"): 1, dimension("bounced"): 1}
     assert await again.counts("shop-mta", "example.com", [300]) == windows
-    assert await again.add_events([event("1", clock.time)]) == 0
+    assert await again.add_events([event("1", clock.now())]) == 0
 
 
 async def test_what_is_kept_is_read_at_once_and_written_within_a_second(
@@ -111,7 +113,7 @@ async def test_listeners_hear_of_every_change_of_what_is_kept(open_store: OpenSt
 
 
 async def test_a_value_that_cannot_be_stored_fails_at_its_cause_and_spoils_no_commit(
-    open_store: OpenStore, clock: SetClock
+    open_store: OpenStore, clock: FakeClock
 ) -> None:
     store = await open_store()
     with pytest.raises(UnicodeEncodeError):
@@ -119,19 +121,19 @@ async def test_a_value_that_cannot_be_stored_fails_at_its_cause_and_spoils_no_co
     with pytest.raises(UnicodeEncodeError):
         store.set_discovery("a.test", "\ud800")
     assert store.kept("dmarc", "\ud800.test") is None
-    assert await store.add_events([event("\ud800", clock.time)]) == 1
+    assert await store.add_events([event("\ud800", clock.now())]) == 1
 
 
 async def test_an_id_counts_once_within_three_days_for_each_source(
-    open_store: OpenStore, clock: SetClock
+    open_store: OpenStore, clock: FakeClock
 ) -> None:
     store = await open_store()
-    at = clock.time
+    at = clock.now()
     assert await store.add_events([event("1", at), event("1", at), event("2", at)]) == 2
     assert await store.add_events([event("1", at, source="other hook")]) == 1
-    clock.time += 72 * HOUR
+    clock.advance(72 * HOUR)
     assert await store.add_events([event("1", at)]) == 0
-    clock.time += 2
+    clock.advance(2)
     assert await store.add_events([event("1", at)]) == 1
     assert store.totals() == {dimension("accepted"): 4}
 
@@ -147,31 +149,31 @@ LATENESS = {
 
 @pytest.mark.parametrize(("offset", "in_windows"), LATENESS.values(), ids=LATENESS)
 async def test_late_and_early_events_count_in_totals_but_do_not_change_short_windows(
-    open_store: OpenStore, clock: SetClock, offset: float, in_windows: int
+    open_store: OpenStore, clock: FakeClock, offset: float, in_windows: int
 ) -> None:
     store = await open_store()
-    assert await store.add_events([event("1", clock.time + offset, EventKind.BOUNCED)]) == 1
+    assert await store.add_events([event("1", clock.now() + offset, EventKind.BOUNCED)]) == 1
     windows = await store.counts("shop-mta", "example.com", [HOUR])
     assert sum(counts[HOUR].bounced for counts in windows.values()) == in_windows
     assert store.totals() == {dimension("bounced"): 1}
 
 
 async def test_events_more_than_a_day_late_change_no_window_at_all(
-    open_store: OpenStore, clock: SetClock
+    open_store: OpenStore, clock: FakeClock
 ) -> None:
     """Fault matrix W8: a backlog that arrives after two days pages nobody, not by the longest window either."""
     store = await open_store()
-    await store.add_events([event("late", clock.time - DAY - 60, EventKind.BOUNCED)])
-    await store.add_events([event("in time", clock.time - DAY + 60)])
+    await store.add_events([event("late", clock.now() - DAY - 60, EventKind.BOUNCED)])
+    await store.add_events([event("in time", clock.now() - DAY + 60)])
     windows = await store.counts("shop-mta", "example.com", [7 * DAY])
     assert windows == {("orders", "gmail"): {7 * DAY: Counts(accepted=1)}}
 
 
 async def test_windows_count_by_the_time_of_the_event_by_stream_and_provider(
-    open_store: OpenStore, clock: SetClock
+    open_store: OpenStore, clock: FakeClock
 ) -> None:
     store = await open_store()
-    now = clock.time
+    now = clock.now()
     await store.add_events(
         [
             event("1", now - 200),
@@ -187,17 +189,17 @@ async def test_windows_count_by_the_time_of_the_event_by_stream_and_provider(
     }
     assert await store.counts("shop-mta", "other.example", [HOUR]) == {}
     assert await store.counts("other", "example.com", [HOUR]) == {}
-    clock.time += HOUR
+    clock.advance(HOUR)
     assert ("orders", "gmail") not in await store.counts("shop-mta", "example.com", [300])
 
 
 async def test_buckets_leave_after_eight_days_and_totals_stay(
-    open_store: OpenStore, clock: SetClock, url: str
+    open_store: OpenStore, clock: FakeClock, url: str
 ) -> None:
     store = await open_store()
-    await store.add_events([event("old", clock.time)])
-    clock.time += 8 * DAY + 120
-    await store.add_events([event("new", clock.time)])
+    await store.add_events([event("old", clock.now())])
+    clock.advance(8 * DAY + 120)
+    await store.add_events([event("new", clock.now())])
     await store.close()
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as db:
         assert db.execute("SELECT sum(n) FROM bucket").fetchone() == (1,)
@@ -205,7 +207,7 @@ async def test_buckets_leave_after_eight_days_and_totals_stay(
 
 
 async def test_callers_at_the_same_time_share_commits(
-    open_store: OpenStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+    open_store: OpenStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await open_store()
     commits = 0
@@ -218,18 +220,18 @@ async def test_callers_at_the_same_time_share_commits(
 
     monkeypatch.setattr(store._database, "write", counting)
     results = await asyncio.gather(
-        *(store.add_events([event(str(i // 2), clock.time)]) for i in range(200))
+        *(store.add_events([event(str(i // 2), clock.now())]) for i in range(200))
     )
     assert sum(results) == 100
     assert store.totals() == {dimension("accepted"): 100}
     assert commits < 10
 
 
-async def test_after_close_the_store_takes_nothing(open_store: OpenStore, clock: SetClock) -> None:
+async def test_after_close_the_store_takes_nothing(open_store: OpenStore, clock: FakeClock) -> None:
     store = await open_store()
     await store.close()
     with pytest.raises(StoreError, match="closed"):
-        await store.add_events([event("1", clock.time)])
+        await store.add_events([event("1", clock.now())])
     assert await store.answers() == "the store is closed"
 
 
@@ -250,7 +252,7 @@ asyncio.run(hold())
 
 
 async def test_a_second_process_is_locked_out_by_name_until_the_first_dies(
-    url: str, clock: SetClock
+    url: str, clock: FakeClock
 ) -> None:
     pipe = asyncio.subprocess.PIPE
     holder = await asyncio.create_subprocess_exec(
@@ -333,14 +335,14 @@ URLS = {
 
 @pytest.mark.parametrize(("bad_url", "reason"), URLS.values(), ids=URLS)
 async def test_a_place_that_cannot_be_written_is_told(
-    clock: SetClock, bad_url: str, reason: str
+    clock: FakeClock, bad_url: str, reason: str
 ) -> None:
     with pytest.raises(StoreError, match=reason):
         await Store.open(bad_url, clock=clock)
 
 
 async def test_a_relative_url_is_relative_to_the_working_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: SetClock
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
 ) -> None:
     monkeypatch.chdir(tmp_path)
     store = await Store.open("sqlite:///var/state.db", clock=clock)
