@@ -1,0 +1,79 @@
+"""Reverse DNS of a sending address: PTR, forward confirmation, HELO (RFC 1912 §2.1, RFC 8601 §2.7.3)."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from checks.rdns import evaluate
+from monitor.check import About, Code, DnsAnswer, Question, Settings, World
+from monitor.model import Address, AddressTarget, Look, Outcome, Severity
+from monitor.protocol import rdns
+
+_NAME = "name"
+_HELO = "helo"
+_MOST_NAMES = 10  # RFC 7208 §5.5 draws the same line: the rest of the names is ignored
+
+
+class RdnsCheck:
+    """Looks at the names of the address, and at its HELO name where one is declared."""
+
+    about: ClassVar[About] = About(
+        name="rdns",
+        title="Reverse DNS",
+        targets=AddressTarget,
+        interval=1800.0,
+        codes=(
+            Code("missing", Severity.CRITICAL, "no PTR record"),
+            Code("not_confirmed", Severity.CRITICAL, "no name leads back to the address"),
+            Code("generic_name", Severity.WARNING, "the name looks like a dial-up line's"),
+            Code("helo_mismatch", Severity.WARNING, "the HELO name leads elsewhere"),
+            Code("helo_differs", Severity.INFO, "the HELO name is not the PTR name"),
+            Code("several_names", Severity.INFO, "several PTR records"),
+        ),
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        """It has no settings of its own."""
+
+    async def run(self, target: AddressTarget, world: World) -> Outcome:
+        """One look at `name`, and one at `helo` where a HELO name is declared."""
+        ptr = await world.dns.ask(rdns.reverse_name(target.address), "PTR")
+        names = tuple(name.removesuffix(".") for name in ptr.records[:_MOST_NAMES])
+        asked = (*names, target.helo) if target.helo else names
+        rtype = "A" if target.address.version == 4 else "AAAA"  # noqa: PLR2004
+        forward = await world.dns.ask_many([Question(name, rtype) for name in asked])
+        look = _name(target, ptr, names, forward[: len(names)])
+        if not target.helo:
+            return Outcome((look,))
+        return Outcome((look, _helo(target, forward[-1], names if ptr.known else None)))
+
+
+def _name(
+    target: AddressTarget, ptr: DnsAnswer, names: Sequence[str], forward: Sequence[DnsAnswer]
+) -> Look:
+    if not ptr.known:
+        return Look.unknown(_NAME, _blindness(ptr))
+    if not names:
+        return Look.known(_NAME, (evaluate.missing(target.address, target.helo),))
+    pairs = list(zip(names, forward, strict=True))
+    confirmed = [name for name, answer in pairs if _leads_to(target.address, answer)]
+    blind = [answer for answer in forward if not answer.known]
+    if blind and not confirmed:
+        return Look.unknown(_NAME, _blindness(blind[0]))
+    return Look.known(_NAME, evaluate.of_names(target.address, names, confirmed))
+
+
+def _helo(target: AddressTarget, answer: DnsAnswer, names: Sequence[str] | None) -> Look:
+    if not answer.known:
+        return Look.unknown(_HELO, _blindness(answer))
+    resolves = _leads_to(target.address, answer)
+    findings = evaluate.of_helo(target.address, target.helo, resolves=resolves, names=names)
+    return Look.known(_HELO, findings)
+
+
+def _leads_to(address: Address, answer: DnsAnswer) -> bool:
+    return rdns.forward_confirmed(address, answer.records)
+
+
+def _blindness(answer: DnsAnswer) -> str:
+    question = answer.question
+    return f"{question.name} {question.rtype}: {answer.status}{answer.reason and f' ({answer.reason})'}"

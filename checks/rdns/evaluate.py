@@ -1,0 +1,76 @@
+"""What the names of a sending address are worth to receivers."""
+
+from collections.abc import Iterator, Sequence
+
+from monitor.model import Address, Finding
+from monitor.protocol import rdns
+
+
+def missing(address: Address, helo: str) -> Finding:
+    """The address has no name."""
+    return Finding(
+        "missing",
+        f"{address} has no PTR record: large providers refuse its mail",
+        fix=f"Have whoever owns the address block publish: {rdns.reverse_name(address)}. IN PTR {helo or '<its host name>'}.",
+    )
+
+
+def of_names(
+    address: Address, names: Sequence[str], confirmed: Sequence[str]
+) -> tuple[Finding, ...]:
+    """Findings of the names that the PTR records give; `confirmed` are those that lead back."""
+    return tuple(_of_names(address, names, confirmed))
+
+
+def _of_names(
+    address: Address, names: Sequence[str], confirmed: Sequence[str]
+) -> Iterator[Finding]:
+    evidence = "\n".join(names)
+    kind = "A" if address.version == 4 else "AAAA"  # noqa: PLR2004
+    if not confirmed:
+        yield Finding(
+            "not_confirmed",
+            f"no PTR name of {address} has it as an address: large providers refuse its mail",
+            fix=f"Publish: {names[0]}. IN {kind} {address}, or correct the PTR record",
+            evidence=evidence,
+        )
+    if len(names) > 1:
+        yield Finding(
+            "several_names",
+            f"{address} has {len(names)} PTR records: receivers take any one",
+            fix="Leave the one that the server says in its HELO",
+            evidence=evidence,
+        )
+    reasons = [rdns.generic_reason(name, address) for name in confirmed]
+    if reasons and all(reasons):
+        yield Finding(
+            "generic_name",
+            f"the name of {address} looks like a dial-up line's: {reasons[0]}",
+            fix="Have the PTR record changed to a name of the sending domain, such as mta1.example.com, "
+            "and publish its address record first",
+            evidence=evidence,
+        )
+
+
+def of_helo(
+    address: Address, helo: str, *, resolves: bool, names: Sequence[str] | None
+) -> tuple[Finding, ...]:
+    """Findings of the HELO name; `names` are the PTR names, None where they are not known."""
+    if not resolves:
+        return (
+            Finding(
+                "helo_mismatch",
+                f"the HELO name {helo} does not resolve to {address}",
+                fix=f"Publish the address record of {helo}, or let the server say the name of its PTR record",
+            ),
+        )
+    if names and helo.lower() not in {name.lower() for name in names}:
+        return (
+            Finding(
+                "helo_differs",
+                f"the HELO name {helo} is another than the PTR name of {address}",
+                fix="Let both be the same name: some receivers compare them",
+                evidence="\n".join(names),
+            ),
+        )
+    return ()
