@@ -1,0 +1,1 @@
+"""MX: the hosts that receive a domain's mail, and watched for changes."""
