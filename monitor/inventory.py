@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import TypeVar
 
@@ -140,6 +140,19 @@ class Inventory:
     addresses: tuple[AddressTarget, ...]
     hosts: tuple[HostTarget, ...]
     senders: tuple[SenderTarget, ...]
+    _by_name: Mapping[tuple[type[Target], str], Target] = field(
+        init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        every: list[Target] = [
+            MonitorTarget(),
+            *self.domains,
+            *self.addresses,
+            *self.hosts,
+            *self.senders,
+        ]
+        object.__setattr__(self, "_by_name", {(type(t), t.name): t for t in every})
 
     def targets(self, check: CheckConfig) -> tuple[Target, ...]:
         """What `check` looks at: its configured targets, else all targets of its type."""
@@ -164,7 +177,7 @@ class Inventory:
 
     def find(self, kind: type[Target], name: str) -> Target | None:
         """The target of this type and name."""
-        return next((target for target in self.of(kind) if target.name == name), None)
+        return self._by_name.get((kind, name))
 
     def _chosen(self, kind: type[Target], text: str) -> Target:
         """The target that a check's `targets` names, with what is known of it."""
@@ -185,8 +198,12 @@ class Inventory:
 
 def build(config: ValidConfig, discoveries: Mapping[str, Discovery]) -> Inventory:
     """The targets of what is declared and what was discovered (by domain name)."""
+    senders: dict[str, list[Sender]] = {domain.name: [] for domain in config.domains}
+    for sender in config.senders:
+        for name in dict.fromkeys(sender.domains):
+            senders[name].append(sender)
     return Inventory(
-        domains=tuple(_declared_domain(domain, config.senders) for domain in config.domains),
+        domains=tuple(_declared_domain(domain, senders[domain.name]) for domain in config.domains),
         addresses=_once(
             [*_declared_addresses(config), *_discovered_addresses(config, discoveries)]
         ),
@@ -210,9 +227,8 @@ def target_of(text: str) -> Target:
 
 
 def _declared_domain(domain: Domain, senders: Sequence[Sender]) -> DomainTarget:
-    sending = [sender for sender in senders if domain.name in sender.domains]
-    selectors = [*domain.dkim_selectors, *(s for sender in sending for s in sender.dkim_selectors)]
-    return _domain_target(domain.name, domain.role, selectors, [s.name for s in sending])
+    selectors = [*domain.dkim_selectors, *(s for sender in senders for s in sender.dkim_selectors)]
+    return _domain_target(domain.name, domain.role, selectors, [s.name for s in senders])
 
 
 def _domain_target(

@@ -7,13 +7,12 @@ are wrong; what has the wrong type they leave to the model.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from monitor.check import About
 from monitor.config import names
 from monitor.config.errors import KeyPath, did_you_mean, written
 from monitor.config.model import BounceLimitConfig
 from monitor.config.platforms import KNOWN_PLATFORMS
 from monitor.config.sections import Checks
-from monitor.model import AddressTarget, DomainTarget, HostTarget, SenderTarget
+from monitor.model import AddressTarget, DomainTarget, HostTarget, SenderTarget, Target
 
 Problem = tuple[KeyPath, str]
 _Named = list[tuple[KeyPath, str]]
@@ -21,31 +20,47 @@ _Named = list[tuple[KeyPath, str]]
 
 def cross_checks(data: Mapping[str, Any], checks: Checks) -> Iterator[Problem]:
     """Every problem between keys, with the path of the key that is to be changed."""
+    events = _mapping(data.get("events"))
     domains = list(_texts(data, "domains", "name", normal=_domain))
     senders = list(_texts(data, "senders", "name"))
-    hooks = _texts(_mapping(data.get("events")), "hooks", "name", at=("events",))
     yield from _twice(domains, "domain")
     yield from _twice(senders, "sender")
-    yield from _twice(hooks, "hook")
+    yield from _twice(_texts(events, "hooks", "name", at=("events",)), "hook")
+    domain_names = frozenset(name for _, name in domains)
+    sender_names = frozenset(name for _, name in senders)
     for path, sender in _items(data, "senders"):
         yield from _twice(_texts(sender, "streams", "name", at=path), "stream")
         yield from _platform(sender.get("platform"), (*path, "platform"))
-        yield from _declared(
-            _list(sender.get("domains"), (*path, "domains")), domains, "domain", _domain
-        )
-    for path, hook in _items(_mapping(data.get("events")), "hooks", at=("events",)):
-        if isinstance(name := hook.get("sender"), str):
-            yield from _declared([((*path, "sender"), name)], senders, "sender", str)
+        used = _list(sender.get("domains"), (*path, "domains"))
+        yield from _declared(used, domain_names, "domain", _domain)
+    hook_senders = list(_texts(events, "hooks", "sender", at=("events",)))
+    yield from _declared(hook_senders, sender_names, "sender")
     yield from _thresholds(data)
-    sender_domains = [
-        (path, f"{sender.get('name')}/{_domain(domain)}")
+    yield from _check_targets(data, checks, domain_names, sender_names)
+
+
+def _check_targets(
+    data: Mapping[str, Any],
+    checks: Checks,
+    domain_names: frozenset[str],
+    sender_names: frozenset[str],
+) -> Iterator[Problem]:
+    sender_domains = {
+        f"{sender.get('name')}/{_domain(domain)}"
         for path, sender in _items(data, "senders")
         for _, domain in _list(sender.get("domains"), path)
-    ]
+    }
     for name, section in _mapping(data.get("checks")).items():
-        if name in checks:
-            targets = _list(_mapping(section).get("targets"), ("checks", name, "targets"))
-            yield from _targets(targets, checks[name].about, domains, [*senders, *sender_domains])
+        if name not in checks:
+            continue
+        targets = _list(_mapping(section).get("targets"), ("checks", name, "targets"))
+        kind = checks[name].about.targets
+        if kind is DomainTarget:
+            yield from _declared(targets, domain_names, "domain", _domain)
+        elif kind is SenderTarget:
+            yield from _declared(targets, sender_names | sender_domains, "sender")
+        else:
+            yield from _outside_targets(targets, kind)
 
 
 def _twice(named: Iterable[tuple[KeyPath, str]], what: str) -> Iterator[Problem]:
@@ -57,9 +72,8 @@ def _twice(named: Iterable[tuple[KeyPath, str]], what: str) -> Iterator[Problem]
 
 
 def _declared(
-    used: Iterable[tuple[KeyPath, str]], declared: _Named, what: str, normal: Callable[[str], str]
+    used: _Named, known: frozenset[str], what: str, normal: Callable[[str], str] = str
 ) -> Iterator[Problem]:
-    known = {name for _, name in declared}
     for path, name in used:
         if normal(name) not in known:
             yield (
@@ -76,19 +90,14 @@ def _platform(name: Any, path: KeyPath) -> Iterator[Problem]:
         )
 
 
-def _targets(targets: _Named, about: About, domains: _Named, senders: _Named) -> Iterator[Problem]:
-    if about.targets is DomainTarget:
-        yield from _declared(targets, domains, "domain", _domain)
-        return
-    if about.targets is SenderTarget:
-        yield from _declared(targets, senders, "sender", str)
-        return
+def _outside_targets(targets: _Named, kind: type[Target]) -> Iterator[Problem]:
+    """Addresses and hosts need not be declared, but must be ones."""
     for path, text in targets:
         try:
-            if about.targets is HostTarget:
+            if kind is HostTarget:
                 names.host_port(text, default=names.SMTP_PORT)
-            elif about.targets is AddressTarget and not names.is_address(text):
-                raise ValueError(f"`{text[:80]}` is no IPv4 or IPv6 address")  # noqa: TRY301 -- one way for both
+            elif kind is AddressTarget and not names.is_address(text):
+                yield path, f"`{text[:80]}` is no IPv4 or IPv6 address"
         except ValueError as error:
             yield path, str(error)
 

@@ -14,6 +14,7 @@ _LONGEST_NAME = 253
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1123 §2.1
 # Selectors are sub-domain names (RFC 6376 §3.1); underscores are seen in the wild and resolve.
 _SELECTOR_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_PORT = re.compile(r"[0-9]{1,5}")
 _PORTS = range(1, 65536)
 
 
@@ -65,13 +66,7 @@ def host_port(text: str, *, default: int | None = None) -> tuple[str, int]:
     host, port = bracketed.groups() if bracketed else _split_port(text)
     if port is None and default is None:
         raise ValueError(f"`{text[:80]}` has no port: write host:port")
-    number = (
-        default
-        if port is None
-        else int(port)
-        if port.isdigit() and len(port) <= len("65535")
-        else 0
-    )
+    number = default if port is None else int(port) if _PORT.fullmatch(port) else 0
     if number not in _PORTS:
         raise ValueError(f"`{text[:80]}` has no port between 1 and 65535")
     return host_name(host), number or 0

@@ -43,10 +43,11 @@ def config_model(checks: Checks) -> type[Config]:
     """The model of the whole file, with the settings of each check under `checks.<name>`.
 
     Raises:
-        TypeError: a check's settings have a key that every check has (`interval`, …).
+        TypeError: a check's settings have a key that every check has (`interval`, …), or one without
+            a default: a domain is watched without a configuration file too.
     """
     sections: Any = {
-        name: (_check_model(check.about), Field(default=None, description=check.about.title))
+        name: (section := _check_model(check.about), Field(default_factory=section))
         for name, check in sorted(checks.items())
     }
     all_checks = create_model("ChecksConfig", __base__=Section, **sections)
@@ -60,7 +61,7 @@ def config_model(checks: Checks) -> type[Config]:
 def check_config(name: str, check: type[Check[Any]], config: Config) -> CheckConfig:
     """The check as `config` (an instance of `config_model`'s) has it, with its own defaults."""
     about = check.about
-    section: Any = getattr(config.checks, name) or _check_model(about)()
+    section: Any = getattr(config.checks, name)
     overrides = section.severities.model_dump(exclude_none=True)
     return CheckConfig(
         name=name,
@@ -82,6 +83,8 @@ def _check_model(about: About) -> type[CheckSection]:
         raise TypeError(
             f"check {about.name}: every check has the key {clash[0]}; its settings may not"
         )
+    if needed := [key for key, field in about.settings.model_fields.items() if field.is_required()]:
+        raise TypeError(f"check {about.name}: its setting {needed[0]} needs a default")
     codes: Any = {
         code.name: (Severity | None, Field(default=None, description=code.title))
         for code in about.codes

@@ -1,5 +1,6 @@
 """Two checks to configure, and the bad files' runner's environment."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -54,3 +55,8 @@ def checks() -> Checks:
         "records": make_check("records", DomainTarget),
         "mail": make_check("mail", SenderTarget),
     }
+
+
+@pytest.fixture(name="make_check")
+def make_check_fixture() -> Callable[..., type[Check[Any]]]:
+    return make_check
