@@ -15,7 +15,7 @@ PANELS: tuple[Panel, ...] = (
         title="Oldest look of each check, in its intervals",
         expr=(
             "max by (check) (time() - max without (instance, pod)"
-            " (deliverability_check_last_run_timestamp_seconds))"
+            " (deliverability_check_oldest_run_timestamp_seconds))"
             " / on (check) max by (check) (deliverability_check_interval_seconds)"
         ),
         legend="{{check}}",

@@ -62,6 +62,11 @@ CORE: tuple[Metric, ...] = (
         "check_last_run_timestamp_seconds", "When a target was last looked at.", "check", "target"
     ),
     _gauge(
+        "check_oldest_run_timestamp_seconds",
+        "When the target of a check that waits longest was last looked at.",
+        "check",
+    ),
+    _gauge(
         "check_last_known_timestamp_seconds",
         "When a target's status was last not unknown; absent where it never was.",
         "check",
