@@ -188,6 +188,12 @@ class DnsAnswer:
         """True where the answer tells something: records, or that there are none."""
         return self.status in {DnsStatus.OK, DnsStatus.NODATA, DnsStatus.NXDOMAIN}
 
+    @property
+    def blindness(self) -> str:
+        """For the reason of an unknown look: what was asked, what came of it, and why."""
+        because = f" ({self.reason})" if self.reason else ""
+        return f"{self.question.name} {self.question.rtype}: {self.status}{because}"
+
 
 class DnsClient(Protocol):
     """Asks the configured resolver; each question once a look; never raises for what a server sends."""

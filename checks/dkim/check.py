@@ -78,8 +78,7 @@ def _look(selector: Selector, answer: DnsAnswer) -> Look:
     # An undeclared selector that nobody can see takes nothing from what is known of the domain.
     weight = 1.0 if selector.declared else 0.0
     if not answer.known:
-        reason = f"{selector.place} TXT: {answer.status}{answer.reason and f' ({answer.reason})'}"
-        return Look.unknown(selector.name, reason, weight=weight)
+        return Look.unknown(selector.name, answer.blindness, weight=weight)
     texts = evaluate.keys(answer.records)
     key = evaluate.key_of(texts)
     alias = "" if answer.canonical_name in {"", selector.place.lower()} else answer.canonical_name

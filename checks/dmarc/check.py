@@ -68,7 +68,7 @@ class DmarcCheck:
         discovery = dmarc.discover(target.name, texts)
         # The domain's own record applies whatever stands above it (RFC 9989 §4.10.1).
         if blind and discovery.found_at != discovery.domain:
-            return Outcome((Look.unknown(_SUBJECT, _blindness(blind[0])),))
+            return Outcome((Look.unknown(_SUBJECT, blind[0].blindness),))
         own_texts = answers[0].records
         policy = dmarc.effective_policy(discovery)
         in_force = policy.applied.value if policy else "absent"
@@ -95,7 +95,3 @@ async def _walk(domain: str, world: World) -> list[DnsAnswer]:
     if sum(map(dmarc.is_dmarc, own.records)) == 1 or not own.known:
         return [own]
     return [own, *await world.dns.ask_many([Question(name, "TXT") for name in parents])]
-
-
-def _blindness(answer: DnsAnswer) -> str:
-    return f"{answer.question.name} TXT: {answer.status}{answer.reason and f' ({answer.reason})'}"

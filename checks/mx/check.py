@@ -42,7 +42,7 @@ class MxCheck:
         """One look at the subject `records` and one at each host."""
         answer = await world.dns.ask(target.name, "MX")
         if not answer.known:
-            return Outcome.unknown(_blindness(answer))
+            return Outcome.unknown(answer.blindness)
         exchanges = [host.exchange for host in mx.judge(answer.records).hosts]
         addresses = await world.dns.ask_many(
             [Question(name, rtype) for name in exchanges for rtype in ("A", "AAAA")]
@@ -73,11 +73,6 @@ def _host(ip4: DnsAnswer, ip6: DnsAnswer) -> Host:
 
 def _look(domain: str, exchange: str, host: Host, ip4: DnsAnswer, ip6: DnsAnswer) -> Look:
     if host is Host.UNKNOWN:
-        return Look.unknown(exchange, _blindness(ip6 if ip4.known else ip4))
+        return Look.unknown(exchange, (ip6 if ip4.known else ip4).blindness)
     alias = ip4.canonical_name or ip6.canonical_name
     return Look.known(exchange, evaluate.of_host(domain, exchange, host, alias))
-
-
-def _blindness(answer: DnsAnswer) -> str:
-    question = answer.question
-    return f"{question.name} {question.rtype}: {answer.status}{answer.reason and f' ({answer.reason})'}"

@@ -80,7 +80,7 @@ def _nonexistent(target: DomainTarget) -> Finding:
 
 def _servers(ns: DnsAnswer) -> Look:
     if not ns.known:
-        return Look.unknown(_SERVERS, f"{ns.question.name} NS: {ns.status} {ns.reason}".rstrip())
+        return Look.unknown(_SERVERS, ns.blindness)
     if len(ns.records) != 1:
         return Look.known(_SERVERS)
     return Look.known(

@@ -51,20 +51,20 @@ def _name(
     target: AddressTarget, ptr: DnsAnswer, names: Sequence[str], forward: Sequence[DnsAnswer]
 ) -> Look:
     if not ptr.known:
-        return Look.unknown(_NAME, _blindness(ptr))
+        return Look.unknown(_NAME, ptr.blindness)
     if not names:
         return Look.known(_NAME, (evaluate.missing(target.address, target.helo),))
     pairs = list(zip(names, forward, strict=True))
     confirmed = [name for name, answer in pairs if _leads_to(target.address, answer)]
     blind = [answer for answer in forward if not answer.known]
     if blind and not confirmed:
-        return Look.unknown(_NAME, _blindness(blind[0]))
+        return Look.unknown(_NAME, blind[0].blindness)
     return Look.known(_NAME, evaluate.of_names(target.address, names, confirmed))
 
 
 def _helo(target: AddressTarget, answer: DnsAnswer, names: Sequence[str] | None) -> Look:
     if not answer.known:
-        return Look.unknown(_HELO, _blindness(answer))
+        return Look.unknown(_HELO, answer.blindness)
     resolves = _leads_to(target.address, answer)
     findings = evaluate.of_helo(target.address, target.helo, resolves=resolves, names=names)
     return Look.known(_HELO, findings)
@@ -72,8 +72,3 @@ def _helo(target: AddressTarget, answer: DnsAnswer, names: Sequence[str] | None)
 
 def _leads_to(address: Address, answer: DnsAnswer) -> bool:
     return rdns.forward_confirmed(address, answer.records)
-
-
-def _blindness(answer: DnsAnswer) -> str:
-    question = answer.question
-    return f"{question.name} {question.rtype}: {answer.status}{answer.reason and f' ({answer.reason})'}"

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from checks.spf import drift, evaluate
-from monitor.check import About, Code, DnsAnswer, Gauge, Question, Settings, World
+from monitor.check import About, Code, Gauge, Question, Settings, World
 from monitor.model import (
     Classification,
     DomainTarget,
@@ -69,7 +69,7 @@ class SpfCheck:
         answer = await world.dns.ask(target.name, "TXT")
         if not answer.known:
             return Outcome(
-                tuple(Look.unknown(subject, _blindness(answer)) for subject in (_RECORD, _LOOKUPS))
+                tuple(Look.unknown(subject, answer.blindness) for subject in (_RECORD, _LOOKUPS))
             )
         texts = tuple(filter(spf.is_spf, answer.records))
         record = evaluate.read(texts)
@@ -100,7 +100,7 @@ async def _tree(domain: str, text: str, record: SpfRecord, world: World) -> Look
         answers = await world.dns.ask_many([Question(name, "TXT") for name in count.missing])
         for name, answer in zip(count.missing, answers, strict=True):
             texts[name] = answer.records if answer.known else None
-            reasons[name] = _blindness(answer)
+            reasons[name] = answer.blindness
         count = spf.count_lookups(domain, record, texts)
     findings = evaluate.of_tree(domain, text, record, count, texts)
     if count.unanswered:
@@ -113,7 +113,3 @@ async def _tree(domain: str, text: str, record: SpfRecord, world: World) -> Look
 
 def _samples(count: LookupCount) -> tuple[Sample, ...]:
     return (Sample("spf_dns_lookups", float(count.lookups)),)
-
-
-def _blindness(answer: DnsAnswer) -> str:
-    return f"{answer.question.name} TXT: {answer.status}{answer.reason and f' ({answer.reason})'}"
