@@ -147,7 +147,7 @@ class Resolver:
         return DnsView(self, self._route.other(), memo={}, cached=False)
 
     async def aclose(self) -> None:
-        """Give up on what is in flight."""
+        """Give up on what is in flight: its answers are errors."""
         flights = list(self._flights.values())
         for flight in flights:
             flight.cancel()
@@ -251,8 +251,15 @@ class DnsView:
     async def ask(self, name: str, rtype: str) -> DnsAnswer:
         """The answer, within the resolver's time limit."""
         question = Question(name, rtype)
-        # Shielded: who else waits for the same query must not lose it with us.
-        answer = await asyncio.shield(self._start(_normal(question)))
+        flight = self._start(_normal(question))
+        try:
+            # Shielded: who else waits for the same query must not lose it with us.
+            answer = await asyncio.shield(flight)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not flight.cancelled() or (task is not None and task.cancelling()):
+                raise
+            return failed(question, DnsStatus.ERROR, "the resolver was closed meanwhile")
         return answer if answer.question == question else replace(answer, question=question)
 
     async def ask_many(self, questions: Sequence[Question]) -> list[DnsAnswer]:

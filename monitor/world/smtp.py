@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address
 
 from monitor.check import Clock, SmtpConversation, SmtpFailure, TlsSession
+from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
 from monitor.world.smtp_guest import GuestProtocol, MisbehavedError
 from monitor.world.tls import TrustStore, looking_context, moment, read_session
@@ -84,6 +85,7 @@ class SmtpProber:
         self,
         *,
         guard: AddressGuard,
+        evidence: EgressEvidence,
         store: TrustStore,
         clock: Clock,
         helo: str = "",
@@ -92,6 +94,7 @@ class SmtpProber:
         total_seconds: float = 60.0,
     ) -> None:
         self._guard = guard
+        self._evidence = evidence
         self._store = store
         self._clock = clock
         self._helo = helo or _full_host_name()
@@ -117,7 +120,7 @@ class SmtpProber:
         refusal = self._guard.permit(notes.address)
         if refusal is not None:
             raise _EndedError(SmtpFailure.FORBIDDEN, refusal)
-        connection = await self._connect(notes, self._guard.port(port))
+        connection = await self._connect(notes, port)
         guest = GuestProtocol()
         implicit = port == IMPLICIT_TLS_PORT
         try:
@@ -130,25 +133,32 @@ class SmtpProber:
             guest.abort()
 
     async def _connect(self, notes: _Notes, port: int) -> socket.socket:
-        address = ip_address(notes.address)
-        family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
+        where = f"{notes.address} port {port}"
+        try:
+            with notes.timed("connect"):
+                async with asyncio.timeout(self._command_seconds):
+                    connection = await self._open_socket(notes.address, self._guard.port(port))
+        except OSError as error:  # TimeoutError is one
+            self._evidence.note(port, connected=False)
+            cause = (
+                os.strerror(error.errno)
+                if error.errno
+                else f"no answer within {self._command_seconds:g} s"
+            )
+            reason = f"no connection to {where}: {cause}"
+            raise _EndedError(SmtpFailure.CONNECT, reason) from None
+        self._evidence.note(port, connected=True)
+        return connection
+
+    async def _open_socket(self, address: str, port: int) -> socket.socket:
+        parsed = ip_address(address)
+        family = socket.AF_INET if isinstance(parsed, IPv4Address) else socket.AF_INET6
         connection = socket.socket(family, socket.SOCK_STREAM)
         connection.setblocking(False)
         try:
-            if self._source is not None and self._source.version == address.version:
+            if self._source is not None and self._source.version == parsed.version:
                 connection.bind((str(self._source), 0))
-            with notes.timed("connect"):
-                async with asyncio.timeout(self._command_seconds):
-                    await asyncio.get_running_loop().sock_connect(connection, (str(address), port))
-        except TimeoutError:
-            connection.close()
-            reason = f"no connection to {address} port {port} within {self._command_seconds:g} s"
-            raise _EndedError(SmtpFailure.CONNECT, reason) from None
-        except OSError as error:
-            connection.close()
-            cause = os.strerror(error.errno) if error.errno else str(error)
-            reason = f"no connection to {address} port {port}: {cause}"
-            raise _EndedError(SmtpFailure.CONNECT, reason) from None
+            await asyncio.get_running_loop().sock_connect(connection, (str(parsed), port))
         except BaseException:
             connection.close()
             raise

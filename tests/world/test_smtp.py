@@ -17,6 +17,7 @@ from loopback import Dialogue, StartTcp
 
 from monitor.check import SmtpConversation, SmtpFailure
 from monitor.world.clock import SystemClock
+from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
 from monitor.world.smtp import SmtpProber
 from monitor.world.tls import TrustStore
@@ -36,6 +37,7 @@ def prober(
         "helo": "monitor.example.com",
     } | options
     return SmtpProber(
+        evidence=EgressEvidence(clock=SystemClock()),
         guard=AddressGuard(allow=[allow], ports={well_known: port}),
         store=TrustStore([ANCHOR]),
         clock=SystemClock(),
