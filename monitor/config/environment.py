@@ -11,13 +11,14 @@ from pydantic_settings.exceptions import SettingsError
 from monitor.config.errors import ConfigError, KeyPath, did_you_mean
 
 PREFIX = "DELIVERABILITY_"
-COMMAND_VARIABLES = frozenset({"DELIVERABILITY_CONFIG", "DELIVERABILITY_LOG_LEVEL"})
+COMMAND_VARIABLES = frozenset({"DELIVERABILITY_CONFIG"})
 """Variables that the command reads itself; they are no keys of the file."""
 
 # Kubernetes sets such variables in every container for a service named `deliverability…`.
 _SERVICE_LINK = re.compile(
-    PREFIX + r"(?:[A-Z0-9]+_)*(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9]+)*"
-    r"|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)"
+    PREFIX + r"(?:[A-Z0-9]+_)*(?:SERVICE_HOST=|SERVICE_PORT(?:_[A-Z0-9]+)*="
+    r"|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP))?=(?:tcp|udp|sctp)://"
+    r"|PORT_[0-9]+_(?:TCP|UDP|SCTP)_(?:PROTO|PORT|ADDR)=)"
 )
 _NESTING = "__"
 
@@ -48,7 +49,7 @@ def read_environment(
     for name in sorted(environ, key=lambda n: (len(n), n)):
         if not name.upper().startswith(PREFIX) or name in COMMAND_VARIABLES:
             continue
-        if _SERVICE_LINK.fullmatch(name):
+        if _SERVICE_LINK.match(f"{name}={environ[name]}"):
             continue
         try:
             found = _OneVariable(settings, name, environ[name])()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import Field, create_model
@@ -46,9 +47,14 @@ def config_model(checks: Checks) -> type[Config]:
         TypeError: a check's settings have a key that every check has (`interval`, …), or one without
             a default: a domain is watched without a configuration file too.
     """
+    return _config_model(tuple(sorted(checks.items())))
+
+
+@cache  # so that the same text read twice (a reload) gives equal configurations
+def _config_model(checks: tuple[tuple[str, type[Check[Any]]], ...]) -> type[Config]:
     sections: Any = {
         name: (section := _check_model(check.about), Field(default_factory=section))
-        for name, check in sorted(checks.items())
+        for name, check in checks
     }
     all_checks = create_model("ChecksConfig", __base__=Section, **sections)
     all_checks.__doc__ = "What is looked at, how often, and each check's own settings."
@@ -62,6 +68,7 @@ def check_config(name: str, check: type[Check[Any]], config: Config) -> CheckCon
     """The check as `config` (an instance of `config_model`'s) has it, with its own defaults."""
     about = check.about
     section: Any = getattr(config.checks, name)
+    own = {key: getattr(section, key) for key in about.settings.model_fields}
     overrides = section.severities.model_dump(exclude_none=True)
     return CheckConfig(
         name=name,
@@ -73,7 +80,7 @@ def check_config(name: str, check: type[Check[Any]], config: Config) -> CheckCon
         confirm_after=section.confirm_after,
         severities={code: Severity(severity) for code, severity in overrides.items()},
         targets=section.targets,
-        settings=section,
+        settings=about.settings.model_construct(**own),
     )
 
 

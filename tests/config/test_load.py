@@ -104,7 +104,7 @@ def test_a_check_has_what_the_file_says_else_what_it_says_itself(
         30.0,
         {"broken": Severity.WARNING},
     )
-    assert isinstance(zones.settings, checks["zones"].about.settings)
+    assert type(zones.settings) is checks["zones"].about.settings
     assert zones.settings.model_dump(include={"zones"}) == {"zones": ("a.example",)}
     assert (hosts.enabled, hosts.interval, hosts.targets) == (False, 1.0, ("mx1.example.com:25",))
     assert (records.enabled, records.interval, records.confirmations, records.confirm_after) == (
@@ -242,6 +242,12 @@ def test_one_domain_needs_no_file(checks: Checks) -> None:
     assert valid.config.server.listen == "0.0.0.0:80"
     with pytest.raises(ConfigErrors, match="no domain name"):
         for_domain("no domain", checks, store_url="sqlite:///x")
+
+
+def test_the_same_file_read_twice_is_the_same_configuration(good: Path, checks: Checks) -> None:
+    first = load(good, {"KEY": "k"}, checks)
+    assert load(good, {"KEY": "k"}, dict(reversed(checks.items()))) == first
+    assert load(good, {"KEY": "other"}, checks) != first
 
 
 def test_only_the_loader_makes_one(good: Path, checks: Checks) -> None:
