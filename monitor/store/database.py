@@ -144,12 +144,13 @@ class Database:
                 db = self._connect()
                 self._use_log(db)
             return work(db)
-        except (sqlite3.Error, OverflowError, UnicodeError) as error:
+        except Exception as error:
             # After an error the connection is not to be believed, nor what it says about the last
             # transaction: a new one reads the file as it is, and `_settle` runs before the next write.
             self.close()
+            if not self._doubtful:
+                _log.error("store.failed", path=str(self._path), error=str(error))
             self._doubtful = True
-            _log.error("store.failed", path=str(self._path), error=str(error))
             raise StoreError(f"{self._path}: {error}; check the disk (full? failing?)") from error
 
     def _connect(self) -> sqlite3.Connection:
@@ -222,6 +223,8 @@ class Database:
         if prune:
             event_tables.forget_buckets(db, batch.now)
         db.execute("COMMIT")
+        if self._doubtful:
+            _log.info("store.recovered", path=str(self._path))
         self._doubtful = False
         if prune:
             self._pruned_at = batch.now
