@@ -66,8 +66,7 @@ class DmarcCheck:
         blind = [a for a in answers if not a.known]
         texts = {a.question.name: a.records if a.known else None for a in answers}
         discovery = dmarc.discover(target.name, texts)
-        # The domain's own record applies whatever stands above it (RFC 9989 §4.10.1).
-        if blind and discovery.found_at != discovery.domain:
+        if blind:
             return Outcome((Look.unknown(_SUBJECT, blind[0].blindness),))
         own_texts = answers[0].records
         policy = dmarc.effective_policy(discovery)
@@ -89,7 +88,10 @@ class DmarcCheck:
 
 
 async def _walk(domain: str, world: World) -> list[DnsAnswer]:
-    """The answers of the tree walk; only the first where the domain has a record of its own."""
+    """The answers of the tree walk; only the first where the domain has a record of its own.
+
+    That one applies whatever stands above it (RFC 9989 §4.10.1).
+    """
     first, *parents = dmarc.tree_walk(domain)
     own = await world.dns.ask(first, "TXT")
     if sum(map(dmarc.is_dmarc, own.records)) == 1 or not own.known:

@@ -12,6 +12,7 @@
       subject:                      known
         findings: [code severity]   all of them, in any order; none where left out
         says: {code: text}          in the finding's summary, evidence or fix
+        weight: number              for the roll-up; not compared where left out
         record: text                the watched record; not compared where left out
         samples: {gauge label=value: 1}          all of them; not compared where left out
         drift: {accepted record: classification} the same where the two mean the same
@@ -110,6 +111,8 @@ def compare(check: Any, look: Look, expected: dict[str, Any] | str) -> None:
         assert finding.fix, f"{finding.code} says nothing of what to do"
     for code, text in expected.get("says", {}).items():
         assert text in "\n".join(map(words, (f for f in look.findings if f.code == code)))
+    if "weight" in expected:
+        assert look.weight == expected["weight"]
     if "record" in expected:
         assert look.record == expected["record"]
     if "samples" in expected:
