@@ -80,14 +80,15 @@ def build_world(
         nameservers=settings.resolver.nameservers,
         timeout=settings.resolver.timeout,
     )
-    source = settings.vantage.source_address
+    vantage = settings.vantage
+    source = str(vantage.source_address) if vantage.source_address else None
     smtp = SmtpProber(
         guard=guard,
         evidence=evidence,
         store=TrustStore.of_system(settings.network.ca),
         clock=clock,
-        helo=settings.vantage.helo,
-        source_address=str(source) if source else None,
+        helo=vantage.helo,
+        source_address=source,
     )
     canaries = CanaryWatch(
         resolver=resolver,
@@ -96,6 +97,7 @@ def build_world(
         clock=clock,
         names=settings.resolver.canaries,
         port25=settings.network.port25_canaries,
+        source_address=source,
     )
     return Worlds(
         config=config,

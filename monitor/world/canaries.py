@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -51,6 +52,7 @@ class CanaryWatch:
     Args:
         names: names that always have addresses.
         port25: `host` or `host:port` of mail hosts that always accept connections.
+        source_address: the address to connect from, for hosts of its family; as the prober does.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class CanaryWatch:
         clock: Clock,
         names: Sequence[str],
         port25: Sequence[str],
+        source_address: str | None = None,
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self._resolver = resolver
@@ -69,6 +72,7 @@ class CanaryWatch:
         self._evidence = evidence
         self._names = tuple(names)
         self._port25 = tuple(map(_host_port, port25))
+        self._source = ip_address(source_address) if source_address else None
         self._turn = itertools.count()
         self._connect_seconds = connect_seconds
         self._reachable_at: tuple[str, ...] = ()
@@ -155,13 +159,21 @@ class CanaryWatch:
             return refusal
         try:
             async with asyncio.timeout(self._connect_seconds):
-                _, writer = await asyncio.open_connection(address, self._guard.port(port))
+                _, writer = await asyncio.open_connection(
+                    address, self._guard.port(port), local_addr=self._source_for(address)
+                )
         except TimeoutError:
             return f"{address} port {port} does not answer"
         except OSError as error:
-            return f"{address} port {port}: {error.strerror or error}"
+            cause = os.strerror(error.errno) if error.errno else str(error)
+            return f"{address} port {port}: {cause}"
         writer.transport.abort()
         return None
+
+    def _source_for(self, address: str) -> tuple[str, int] | None:
+        if self._source is None or self._source.version != ip_address(address).version:
+            return None
+        return str(self._source), 0
 
 
 def _resolver_trouble(ours: str, answers: Sequence[DnsAnswer]) -> str:

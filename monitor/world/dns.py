@@ -27,6 +27,8 @@ RESOLV_CONF = Path("/etc/resolv.conf")
 
 _WAITS = (1, 1, 2, 4)
 """Shares of a question's time that its attempts get: lost packets are repeated soon, slow answers awaited."""
+_COST = {DnsStatus.TIMEOUT: 1, DnsStatus.SERVFAIL: 2}
+"""What a failure takes from a server's tries: silence one, a passing failure half, a refusal all."""
 _NO_NAMESERVER = f"no nameserver: none is configured and {RESOLV_CONF} names none"
 
 
@@ -197,17 +199,17 @@ class Resolver:
 
     async def _exchange(self, question: Question, route: _Route) -> DnsAnswer:
         failure = failed(question, DnsStatus.TIMEOUT, "")
-        silent = set(route.servers)
+        tries = Counter(dict.fromkeys(route.servers, len(_WAITS)))
         for server, seconds in route.attempts(self._timeout):
-            if server not in silent:
+            if tries[server] <= 0:
                 continue
             answer = await self._attempt(question, server, seconds, tcp=route.tcp)
             if answer.known:
                 return answer
-            if answer.status is not DnsStatus.TIMEOUT:
-                silent.discard(server)
-                failure = failure if failure.reason else answer
-            if not silent:
+            tries[server] -= _COST.get(answer.status, len(_WAITS))
+            if answer.status is not DnsStatus.TIMEOUT and not failure.reason:
+                failure = answer
+            if max(tries.values()) <= 0:
                 break
         return failure
 

@@ -1,8 +1,10 @@
 """TLS towards servers that we look at: one context for all, and what their certificates say."""
 
+import re
 import ssl
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from monitor.check import Certificate, TlsSession
 
 _LEGACY_SERVER_CONNECT = 0x4  # OpenSSL's SSL_OP_LEGACY_SERVER_CONNECT, named in `ssl` since 3.12
 _LONGEST_CHAIN = 10
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def looking_context() -> ssl.SSLContext:
@@ -144,10 +147,23 @@ def _system_anchors() -> tuple[x509.Certificate, ...]:
 
 
 def _readable(file: Path) -> list[x509.Certificate]:
+    """The certificates of a file, without those that cannot be parsed: old roots break today's rules."""
     try:
-        return x509.load_pem_x509_certificates(file.read_bytes())
-    except (OSError, ValueError):
+        bundle = file.read_bytes()
+    except OSError:
         return []
+    found = []
+    for pem in _PEM.findall(bundle):
+        with suppress(ValueError):
+            found.append(_parsed(ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))))
+    return found
+
+
+def _parsed(der: bytes) -> x509.Certificate:
+    with warnings.catch_warnings():
+        # Certificates are data here: that one is odd (a negative serial number) is nobody's warning.
+        warnings.simplefilter("ignore")
+        return x509.load_der_x509_certificate(der)
 
 
 def read_session(tls: ssl.SSLObject, store: TrustStore, at: datetime) -> TlsSession:
@@ -156,7 +172,7 @@ def read_session(tls: ssl.SSLObject, store: TrustStore, at: datetime) -> TlsSess
     chain, broken = [], ""
     for der in _sent_chain(tls):
         try:
-            certificate = x509.load_der_x509_certificate(der)
+            certificate = _parsed(der)
             chain.append((certificate, describe(certificate)))
         except Exception as error:  # noqa: BLE001 - cryptography raises many kinds for hostile DER
             broken = broken or f"a certificate cannot be read: {str(error)[:200]}"

@@ -168,6 +168,19 @@ async def test_lost_packets_are_repeated(dns_server: StartDns) -> None:
     assert len(server.asked) == 3
 
 
+async def test_a_passing_failure_is_asked_again_once(dns_server: StartDns) -> None:
+    def script(query: Message, transport: str) -> list[bytes]:
+        if len(server.asked) == 1:
+            return says(rcode=dns.rcode.SERVFAIL)(query, transport)
+        return says("x. 60 IN A 192.0.2.1")(query, transport)
+
+    server = await dns_server(script)
+    assert (await resolver(server).ask("x", "A")).status is DnsStatus.OK
+    failing = await dns_server(says(rcode=dns.rcode.SERVFAIL))
+    assert (await resolver(failing).ask("x", "A")).status is DnsStatus.SERVFAIL
+    assert len(failing.asked) == 2
+
+
 async def test_a_truncated_answer_is_asked_for_again_over_tcp(dns_server: StartDns) -> None:
     def script(query: Message, transport: str) -> list[bytes]:
         message = reply(query, *([f'x. 60 IN TXT "{"a" * 200}"'] if transport == "tcp" else []))
@@ -332,7 +345,7 @@ LIFETIMES = [
     (says(authority=(SOA.replace(" 600 ", " 20 "),)), 20),
     (says(), 0),
     (says("x. 0 IN A 192.0.2.1"), 0),
-    (says(rcode=dns.rcode.SERVFAIL), 0),
+    (says(rcode=dns.rcode.REFUSED), 0),
 ]
 
 
@@ -385,11 +398,11 @@ async def test_who_gives_up_takes_nothing_from_who_still_waits(dns_server: Start
 
 
 async def test_a_look_asks_each_question_once_failures_too(dns_server: StartDns) -> None:
-    server = await dns_server(says(rcode=dns.rcode.SERVFAIL))
+    server = await dns_server(says(rcode=dns.rcode.REFUSED))
     client = resolver(server)
     look = client.per_look()
     for _ in range(3):
-        assert (await look.ask("x", "A")).status is DnsStatus.SERVFAIL
+        assert (await look.ask("x", "A")).status is DnsStatus.REFUSED
     assert len(server.asked) == 1
     await client.per_look().ask("x", "A")
     assert len(server.asked) == 2
