@@ -17,6 +17,7 @@ from monitor.model import (
     DomainTarget,
     HostTarget,
     MonitorTarget,
+    Provider,
     Role,
     Sender,
     SenderTarget,
@@ -24,7 +25,7 @@ from monitor.model import (
 )
 from monitor.protocol import spf
 from monitor.protocol.mx import judge as judge_mx
-from monitor.protocol.platforms import platform_of_include
+from monitor.protocol.platforms import platform_of_include, provider_of_mx
 from monitor.protocol.selectors import USUAL_SELECTORS
 
 MAX_MX_HOSTS = 16
@@ -46,7 +47,7 @@ _TargetT = TypeVar("_TargetT", bound=Target)
 class Discovery:
     """What the DNS told of a domain at `at` (seconds since the epoch).
 
-    `mx_hosts` in the order of their preference; `addresses` of those hosts, then the single hosts
+    `mx_hosts` in the order of their preference; `addresses` of those that no mailbox provider runs, then the single hosts
     (`ip4:` and `ip6:` without a shorter prefix) of the domain's own SPF record; `platforms` behind
     its includes.
     """
@@ -90,7 +91,9 @@ async def discover(
     if not mx.known or not txt.known:
         return None
     hosts = tuple(host.exchange for host in judge_mx(mx.records).hosts[:MAX_MX_HOSTS])
-    questions = [Question(host, rtype) for host in hosts for rtype in ("A", "AAAA")]
+    # The hosts of a mailbox provider receive for everyone and send nothing of ours.
+    own = [host for host in hosts if provider_of_mx(host) is Provider.OTHER]
+    questions = [Question(host, rtype) for host in own for rtype in ("A", "AAAA")]
     answers = await dns.ask_many(questions) if questions else []
     record = _spf_record(txt)
     found = [*_host_addresses(answers), *_spf_addresses(record)]

@@ -39,6 +39,8 @@ log = structlog.get_logger()
 DRAIN_SECONDS = 5.0
 """How long running checks may finish after SIGTERM; with the web side and the store it stays under 10 s."""
 
+STORE_WATCH_SECONDS = 10.0
+
 LoadConfig = Callable[[], ValidConfig]
 """Reads the configuration again; raises ConfigErrors."""
 
@@ -119,10 +121,14 @@ class Daemon:
         announce(server.url)
         self._schedule.start()
         self._arm()
-        discovering = self._tasks.create_task(self._keep_discovering(), name="discovery")
+        background = [
+            self._tasks.create_task(self._keep_discovering(), name="discovery"),
+            self._tasks.create_task(self._watch_store(), name="watch store"),
+        ]
         await self._stopping.wait()
         log.info("daemon.stopping")
-        discovering.cancel()
+        for task in background:
+            task.cancel()
         self._schedule.stop()
         await self._runner.drain(DRAIN_SECONDS)
         await server.close()
@@ -145,20 +151,19 @@ class Daemon:
 
     async def not_ready(self) -> str | None:
         """Why the store does not answer; what was stored is loaded before the server listens."""
-        failure = await self._store.answers()
-        self._store_up = failure is None
-        return failure
+        return await self._store.answers()
 
     async def reload(self) -> Sequence[str]:
         """Take the configuration anew; an invalid one changes nothing."""
         async with self._reloading:
             try:
                 config = self._load()
-            except ConfigErrors as errors:
+                worlds = self._new_worlds(config)
+            except (ConfigErrors, OSError, ValueError) as errors:
                 self._meters.config_loaded(successful=False, at=self._clock.now())
                 log.warning("config.rejected", errors=str(errors).splitlines())
                 return str(errors).splitlines()
-            await self._swap(config)
+            await self._swap(config, worlds)
         self._meters.config_loaded(successful=True, at=self._clock.now())
         log.info("config.reloaded")
         return ()
@@ -167,7 +172,9 @@ class Daemon:
         """The state now."""
         config = self._assembly.config
         kept = tuple(
-            kept for kept in self._store.all_kept() if (kept.check, kept.target) in self._assembly.targets
+            kept
+            for kept in self._store.all_kept()
+            if (kept.check, kept.target) in self._assembly.targets
         )
         looked_at = {(one.check, one.target) for one in kept}
         return Snapshot(
@@ -200,13 +207,13 @@ class Daemon:
         """Accept a record as it is seen now, and look again at once."""
         baseline = self._store.baseline(check, target, subject)
         if baseline is None or not baseline.classification:
-            raise StaleDriftError(f"{check} {target} {subject} does not differ from what is accepted")
+            raise StaleDriftError(
+                f"{check} {target} {subject} does not differ from what is accepted"
+            )
         if baseline.seen != seen:
             raise StaleDriftError(f"{check} {target} {subject} changed again: look at it first")
         now = self._clock.now()
-        accepted = replace(
-            baseline, accepted=seen, accepted_at=now, classification="", reason=""
-        )
+        accepted = replace(baseline, accepted=seen, accepted_at=now, classification="", reason="")
         self._store.set_baseline(accepted)
         await self._store.flush()
         log.info("drift.accepted", check=check, target=target, subject=subject)
@@ -257,12 +264,12 @@ class Daemon:
 
         self._schedule.arm(self._assembly.assignments(), last_run=last_run)
 
-    async def _swap(self, config: ValidConfig) -> None:
+    async def _swap(self, config: ValidConfig, worlds: Worlds) -> None:
         before, old_worlds = self._assembly.config.config, self._worlds
         for key in ("store", "server"):
             if getattr(before, key) != getattr(config.config, key):
                 log.warning("config.needs_restart", key=key)
-        self._worlds = self._runner.worlds = self._new_worlds(config)
+        self._worlds = self._runner.worlds = worlds
         self._hooks.replace(HookReceiver.of(config, store=self._store, clock=self._clock))
         self._take(assemble(config, self._discoveries(config)))
         self._arm()
@@ -275,12 +282,20 @@ class Daemon:
     async def _reload_quietly(self) -> None:
         await self.reload()
 
+    async def _watch_store(self) -> None:
+        while True:
+            self._store_up = await self._store.answers() is None
+            await asyncio.sleep(STORE_WATCH_SECONDS)
+
     async def _keep_discovering(self) -> None:
         while True:
             self._rediscover.clear()
             names = [domain.name for domain in self._assembly.config.domains]
             complete = await discover_all(
-                names, dns=self._worlds.normal("discovery").dns, store=self._store, clock=self._clock
+                names,
+                dns=self._worlds.normal("discovery").dns,
+                store=self._store,
+                clock=self._clock,
             )
             before = self._assembly
             after = assembled(before.config, before.jobs, self._discoveries(before.config))

@@ -28,10 +28,11 @@ async def discover_all(
 ) -> bool:
     """Ask for every domain and store what is known; True where every domain could be told."""
     at_once = asyncio.Semaphore(AT_ONCE)
+    before = known_discoveries(store, domains)
 
     async def one(domain: str) -> bool:
         async with at_once:
-            found = await discover(domain, dns, clock.now())
+            found = await discover(domain, dns, clock.now(), previous=before.get(domain))
         if found is None:
             log.warning("discovery.unknown", domain=domain)
             return False

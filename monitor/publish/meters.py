@@ -1,6 +1,6 @@
 """The daemon's own counters and histograms; what is bound to targets is in `exposition`."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
@@ -15,6 +15,7 @@ class Meters:
 
     def __init__(self, version: str) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._runs = Counter(
             "deliverability_check_runs",
             "Runs of a check by the status that resulted.",
