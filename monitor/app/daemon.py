@@ -186,7 +186,11 @@ class Daemon:
             checks={job.name: job.config for job in self._assembly.jobs},
             kept=kept,
             baselines=tuple(self._store.baselines()),
-            waiting=tuple(key for key in self._assembly.targets if key not in looked_at),
+            waiting=tuple(
+                (*key, target.domain)
+                for key, (_job, target) in self._assembly.targets.items()
+                if key not in looked_at
+            ),
             runbook_base=config.config.server.external_url,
         )
 

@@ -15,7 +15,7 @@ from monitor.store.kept import Baseline, Kept
 class Snapshot:
     """The state of everything at one moment (epoch seconds).
 
-    `waiting` are targets that were not looked at yet, as (check, target).
+    `waiting` are targets that were not looked at yet, as (check, target, domain).
     """
 
     at: float
@@ -26,7 +26,7 @@ class Snapshot:
     checks: Mapping[str, CheckConfig]
     kept: tuple[Kept, ...]
     baselines: tuple[Baseline, ...]
-    waiting: tuple[tuple[str, str], ...]
+    waiting: tuple[tuple[str, str, str], ...]
     runbook_base: str
 
 
