@@ -60,6 +60,17 @@ def test_defaults_and_what_rules_mail_out() -> None:
     assert not dkim.parse(f"s=chat; p={WEAK}").for_email
 
 
+@pytest.mark.parametrize(("encoded", "cut"), [(WEAK[:-3], True), ("not*base64**", False)])
+def test_a_key_that_was_cut_off_is_called_so(encoded: str, cut: bool) -> None:
+    with pytest.raises(DkimError) as caught:
+        dkim.parse(f"p={encoded}")
+    assert ("cut off" in caught.value.message) is cut
+
+
+def test_sizes_are_those_of_rfc_8301() -> None:
+    assert (dkim.MINIMUM_RSA_BITS, dkim.RECOMMENDED_RSA_BITS) == (1024, 2048)
+
+
 def test_an_empty_key_is_revoked() -> None:
     key = dkim.parse("v=DKIM1; p=")
     assert (key.revoked, key.bits) == (True, 0)

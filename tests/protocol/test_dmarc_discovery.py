@@ -114,6 +114,13 @@ def test_the_policy_in_force(
     assert (policy.requested, policy.applied, policy.tag) == expected
 
 
+def test_a_domain_is_taken_to_exist() -> None:
+    seen = discover("a.example.com", answered("a.example.com", **{"example.com": REJECT}))
+    policy = effective_policy(seen)
+    assert policy is not None
+    assert policy.tag == "sp"
+
+
 @pytest.mark.parametrize("records", [{}, {"example.com": ("v=DMARC1; p=rejct",)}])
 def test_no_policy_is_in_force_without_a_usable_record(records: dict[str, tuple[str, ...]]) -> None:
     assert effective_policy(discover("example.com", answered("example.com", **records))) is None

@@ -73,6 +73,24 @@ def test_parse_refuses_what_the_rfc_forbids(text: str, code: str) -> None:
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("text", "address", "size_limit"),
+    [
+        ("mailto:a@example.com", "a@example.com", None),
+        ("MAILTO:a%2bb@example.com?subject=x", "a+b@example.com", None),
+        ("mailto:a@example.com!500", "a@example.com", 500),
+        ("mailto:a@example.com!2k", "a@example.com", 2048),
+        ("mailto:a@example.com!10M", "a@example.com", 10_485_760),
+        ("mailto:a@example.com!1g", "a@example.com", 1_073_741_824),
+        ("mailto:a@example.com!1t", "a@example.com", 1_099_511_627_776),
+        ("https://example.com/r?x=%41", "//example.com/r?x=%41", None),
+    ],
+)
+def test_report_uris(text: str, address: str, size_limit: int | None) -> None:
+    uri = dmarc.parse_report_uri(text)
+    assert (uri.address, uri.size_limit) == (address, size_limit)
+
+
 @pytest.mark.parametrize("removed", ["pct=150", "pct=abc", "rf=x", "ri=-1", "pct="])
 def test_removed_tags_are_never_errors(removed: str) -> None:
     name, _, value = removed.partition("=")

@@ -48,6 +48,10 @@ def test_of_two_preferences_of_a_host_the_better_counts() -> None:
     assert mx.judge(["20 a.example", "10 a.example"]).hosts == (MxHost(10, "a.example"),)
 
 
+def test_the_highest_preference() -> None:
+    assert mx.judge(["65535 a.example"]).hosts == (MxHost(65535, "a.example"),)
+
+
 @given(st.lists(st.text(max_size=30) | st.text("0123. ab[:]-_").map("10 ".__add__), max_size=4))
 @settings(max_examples=200)
 def test_any_records_are_judged(records: list[str]) -> None:

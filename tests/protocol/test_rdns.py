@@ -22,12 +22,18 @@ def test_the_reverse_name() -> None:
         ("192.0.2.99", "192.000.002.099.example.net", "address"),
         ("192.0.2.99", "host192000002099.example.net", "address"),
         ("192.0.2.99", "IP99.ip-192-0-2.example.net", "address"),
+        ("192.0.2.99", "mx-192-0-2.example.com", ""),
         ("192.0.2.99", "c0000263.example.net", "address"),
         ("192.0.2.99", "customer.dyn.example.net", "`dyn`"),
         ("192.0.2.99", "p5.dsl3.example.net", "`dsl`"),
         ("2001:db8::25", "mta1.example.com", ""),
         ("2001:db8::25", "2001-db8--25.example.net", ""),
         ("2001:db8:1:2:3:4:5:6", "2001-db8-1-2-3-4-5-6.example.net", "address"),
+        (
+            "2001:db8::25",
+            "5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.example.net",
+            "address",
+        ),
         ("2001:db8::25", "20010db8000000000000000000000025.example.net", "address"),
     ],
 )

@@ -26,11 +26,25 @@ def test_replies(text: str, expected: Reply) -> None:
     assert smtp_reply.parse(text) == expected
 
 
-def test_the_first_digit_and_the_whole_text() -> None:
+def test_the_text_of_all_lines() -> None:
     reply = smtp_reply.parse("450-4.2.1 try\n450 4.2.1 later")
-    assert (reply.positive, reply.temporary, reply.text) == (False, True, "try later")
-    assert str(reply.enhanced) == "4.2.1"
-    assert smtp_reply.parse("250 OK").positive
+    assert (str(reply.enhanced), reply.text) == ("4.2.1", "try later")
+
+
+@pytest.mark.parametrize(
+    ("code", "positive", "temporary"),
+    [
+        (299, True, False),
+        (300, False, False),
+        (399, False, False),
+        (400, False, True),
+        (499, False, True),
+        (500, False, False),
+    ],
+)
+def test_the_first_digit_tells_what_to_do(code: int, positive: bool, temporary: bool) -> None:
+    reply = smtp_reply.parse(f"{code} x")
+    assert (reply.positive, reply.temporary) == (positive, temporary)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,11 @@ def test_what_the_abnf_forbids_is_refused_and_located(terms: str, code: str, off
     assert (caught.value.code, caught.value.offset) == (code, offset)
 
 
+@pytest.mark.parametrize("terms", ["ip4:0.0.0.0/0", "ip4:192.0.2.1/32", "ip6:::/128", "a/0//0"])
+def test_prefix_lengths_reach_their_ends(terms: str) -> None:
+    assert len(spf.parse(f"v=spf1 {terms}").mechanisms) == 1
+
+
 def test_all_hides_what_follows_it_and_redirect() -> None:
     record = spf.parse("v=spf1 a ~all mx redirect=other.example")
     assert [m.name for m in record.reachable] == ["a", "all"]

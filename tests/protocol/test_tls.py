@@ -23,6 +23,8 @@ def test_versions_below_1_2_are_outdated(protocol: str, outdated: bool) -> None:
         ("mx.example.com", ["mx.*.com"], False),
         ("mx.example.com", ["*"], False),
         ("mx.example.com", [], False),
+        (".example.com", ["*.example.com"], False),
+        ("mx", ["*."], False),
         ("", [""], False),
         ("192.0.2.1", ["192.0.2.1"], True),
         ("2001:db8::1", ["2001:DB8:0:0::1"], True),
