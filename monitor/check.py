@@ -119,7 +119,7 @@ class About:
 
     Attributes:
         name: one name everywhere: folder, configuration key, metric infix, runbook.
-        targets: the target type that it looks at.
+        targets: the target type that it looks at, or several.
         interval, timeout: seconds; defaults that the configuration overrides. `timeout` bounds one run.
         settings: the model of the check's own settings.
         codes: the closed set of findings.
@@ -131,7 +131,7 @@ class About:
 
     name: str
     title: str
-    targets: type[Target]
+    targets: type[Target] | tuple[type[Target], ...]
     interval: float
     codes: tuple[Code, ...]
     settings: type[Settings] = Settings
@@ -140,6 +140,11 @@ class About:
     confirm: Confirm = Confirm.AGAIN
     roll_up: RollUp = every_subject
     drift_codes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def target_types(self) -> tuple[type[Target], ...]:
+        """The target types that it looks at."""
+        return self.targets if isinstance(self.targets, tuple) else (self.targets,)
 
 
 # --- the world -----------------------------------------------------------------------------------

@@ -158,13 +158,13 @@ class Inventory:
         object.__setattr__(self, "_by_name", {(type(t), t.name): t for t in every})
 
     def targets(self, check: CheckConfig) -> tuple[Target, ...]:
-        """What `check` looks at: its configured targets, else all targets of its type."""
-        kind = check.about.targets
+        """What `check` looks at: its configured targets, else all targets of its types."""
+        kinds = check.about.target_types
         if not check.targets:
-            return self.of(kind)
-        if kind is SenderTarget:
+            return tuple(target for kind in kinds for target in self.of(kind))
+        if SenderTarget in kinds:
             return tuple(s for s in self.senders if {s.name, s.sender} & set(check.targets))
-        chosen = (self._chosen(kind, text) for text in check.targets)
+        chosen = (self._chosen(kinds, text) for text in check.targets)
         return tuple({target.name: target for target in chosen}.values())
 
     def of(self, kind: type[Target]) -> tuple[Target, ...]:
@@ -182,16 +182,16 @@ class Inventory:
         """The target of this type and name."""
         return self._by_name.get((kind, name))
 
-    def _chosen(self, kind: type[Target], text: str) -> Target:
+    def _chosen(self, kinds: Sequence[type[Target]], text: str) -> Target:
         """The target that a check's `targets` names, with what is known of it."""
-        if kind is HostTarget:
+        if HostTarget in kinds:
             host, port = names.host_port(text, default=names.SMTP_PORT)
             target: Target = HostTarget(host, port, self._domain_of(host))
-        elif kind is AddressTarget:
+        elif AddressTarget in kinds and names.is_address(text):
             target = AddressTarget(ip_address(text), "")
         else:
             target = _domain_target(names.domain_name(text), Role.PRIMARY, (), ())
-        return self.find(kind, target.name) or target
+        return self.find(type(target), target.name) or target
 
     def _domain_of(self, host: str) -> str:
         """The declared domain that a host's name is in (the longest); the host itself where none is."""

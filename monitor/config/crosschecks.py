@@ -54,13 +54,15 @@ def _check_targets(
         if name not in checks:
             continue
         targets = _list(_mapping(section).get("targets"), ("checks", name, "targets"))
-        kind = checks[name].about.targets
-        if kind is DomainTarget:
+        kinds = checks[name].about.target_types
+        if AddressTarget in kinds and DomainTarget in kinds:
+            targets = [(path, text) for path, text in targets if not names.is_address(text)]
+        if DomainTarget in kinds:
             yield from _declared(targets, domain_names, "domain", _domain)
-        elif kind is SenderTarget:
+        elif SenderTarget in kinds:
             yield from _declared(targets, sender_names | sender_domains, "sender")
         else:
-            yield from _outside_targets(targets, kind)
+            yield from _outside_targets(targets, kinds)
 
 
 def _twice(named: Iterable[tuple[KeyPath, str]], what: str) -> Iterator[Problem]:
@@ -90,13 +92,13 @@ def _platform(name: Any, path: KeyPath) -> Iterator[Problem]:
         )
 
 
-def _outside_targets(targets: _Named, kind: type[Target]) -> Iterator[Problem]:
+def _outside_targets(targets: _Named, kinds: tuple[type[Target], ...]) -> Iterator[Problem]:
     """Addresses and hosts need not be declared, but must be ones."""
     for path, text in targets:
         try:
-            if kind is HostTarget:
+            if HostTarget in kinds:
                 names.host_port(text, default=names.SMTP_PORT)
-            elif kind is AddressTarget and not names.is_address(text):
+            elif AddressTarget in kinds and not names.is_address(text):
                 yield path, f"`{text[:80]}` is no IPv4 or IPv6 address"
         except ValueError as error:
             yield path, str(error)

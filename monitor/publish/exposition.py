@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from monitor.check import About, Gauge
 from monitor.model import AddressTarget, Sample, Status
@@ -125,7 +126,11 @@ class Exposition:
 
 def _status_series(kept: Kept, about: About) -> Iterable[Series]:
     # Per address only where it is not ok: an organisation may watch a million of them.
-    if about.targets is AddressTarget and kept.status is Status.OK:
+    if (
+        kept.status is Status.OK
+        and AddressTarget in about.target_types
+        and _is_address(kept.target)
+    ):
         return
     own = {"check": kept.check, "target": kept.target}
     for status in Status:
@@ -139,6 +144,14 @@ def _status_series(kept: Kept, about: About) -> Iterable[Series]:
     yield series("check_last_run_timestamp_seconds", kept.looked_at, **own)
     if kept.known_at is not None:
         yield series("check_last_known_timestamp_seconds", kept.known_at, **own)
+
+
+def _is_address(target: str) -> bool:
+    try:
+        ip_address(target)
+    except ValueError:
+        return False
+    return True
 
 
 def _samples(kept: Kept) -> Iterable[Sample]:

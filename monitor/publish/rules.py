@@ -172,7 +172,7 @@ def _completed(rule: Rule, about: About, runbook_base: str, dashboard_base: str)
         "dashboard_url": dashboard_url(dashboard_base),
     }
     # Alertmanager silences these while our resolver is dead: every look at them begins with DNS.
-    needs = {"needs": "dns"} if about.targets in NEED_DNS else {}
+    needs = {"needs": "dns"} if set(about.target_types) <= set(NEED_DNS) else {}
     return {**rule, "labels": {**needs, **rule["labels"]}, "annotations": annotations}
 
 

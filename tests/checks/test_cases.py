@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import pytest
 import yaml
@@ -73,7 +73,8 @@ def fake_world(zone: dict[str, Any]) -> FakeWorld:
 async def outcome_of(case: Case) -> tuple[Any, Outcome]:
     made = check_class(case.folder.parent.name)
     check = made(made.about.settings.model_validate(case.expected.get("settings", {})))
-    target = TypeAdapter(made.about.targets).validate_python(case.expected["target"])
+    kinds = TypeAdapter(Union[made.about.target_types])  # noqa: UP007 - the types are a value
+    target = kinds.validate_python(case.expected["target"])
     return check, await check.run(target, fake_world(dict(case.zone)).world())
 
 

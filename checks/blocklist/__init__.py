@@ -1,0 +1,1 @@
+"""Blocklists: is an address or a domain listed where receivers look it up."""

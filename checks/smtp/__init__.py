@@ -1,0 +1,1 @@
+"""SMTP: do mail hosts answer, encrypt, and show a certificate that is worth something."""
