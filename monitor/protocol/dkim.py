@@ -157,7 +157,7 @@ def _rsa_bits(data: bytes) -> int:
 
 
 def _ed25519_bits(data: bytes) -> int:
-    """The raw 32 bytes (RFC 8463 §4.2), no SubjectPublicKeyInfo."""
+    """The raw 32 bytes (RFC 8463 §4), no SubjectPublicKeyInfo."""
     if len(data) != _ED25519_BYTES:
         return 0
     Ed25519PublicKey.from_public_bytes(data)

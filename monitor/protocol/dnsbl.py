@@ -100,7 +100,7 @@ def kind_of(subject: Address | str) -> Kind:
 
 
 def query_name(subject: Address | str, zone: str) -> str:
-    """The name to ask for: octets or nibbles reversed, a domain as it is (RFC 5782 §2.1, §2.4, §3.1).
+    """The name to ask for: octets or nibbles reversed, a domain as it is (RFC 5782 §2.1, §2.4, §3).
 
     >>> query_name(IPv4Address("192.0.2.99"), "bl.example.org")
     '99.2.0.192.bl.example.org'

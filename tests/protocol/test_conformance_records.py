@@ -10,7 +10,9 @@ from monitor.protocol import dmarc, spf
 
 SET = Path(__file__).parents[3] / "shared" / "conformance" / "records" / "checkdmarc.json"
 
-pytestmark = pytest.mark.skipif(not SET.exists(), reason=f"conformance data is absent: {SET.name}")
+pytestmark = pytest.mark.skipif(
+    not SET.exists(), reason=f"../shared/conformance is absent: no {SET.name}"
+)
 
 
 def cases(function: str) -> list[Any]:

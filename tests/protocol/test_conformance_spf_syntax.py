@@ -10,7 +10,9 @@ from monitor.protocol import spf
 
 SET = Path(__file__).parents[3] / "shared" / "conformance" / "spf" / "cases.json"
 
-pytestmark = pytest.mark.skipif(not SET.exists(), reason=f"conformance data is absent: {SET.name}")
+pytestmark = pytest.mark.skipif(
+    not SET.exists(), reason=f"../shared/conformance is absent: no {SET.name}"
+)
 
 # `permerror` by what the DNS answers (RFC 7208 §4.6.4, §5.2, §6.1), not by the record's own text.
 BY_ANSWERS = {

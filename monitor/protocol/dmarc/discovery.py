@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from monitor.protocol.dmarc.record import DmarcRecord, Policy, Psd, is_dmarc, read
 
-_MOST_QUERIES = 8  # RFC 9989 §4.10: "no more than eight DNS queries"
+_MOST_QUERIES = 8  # RFC 9989 §4.10
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import re
 
-# Digits of a transformer: "if specified, MUST be nonzero" (RFC 7208 §7.1).
+# The number of a transformer must not be zero (RFC 7208 §7.3).
 _EXPAND = r"%\{[slodiphcrtvSLODIPHCRTV](?:0*[1-9][0-9]*)?[rR]?[.\-+,/_=]*\}|%%|%_|%-"
 _MACRO_STRING = re.compile(rf"(?:{_EXPAND}|[\x21-\x24\x26-\x7E])*")
 _TOP_LABEL = r"(?:[A-Za-z0-9]*[A-Za-z][A-Za-z0-9]*|[A-Za-z0-9]+-[A-Za-z0-9-]*[A-Za-z0-9])"
