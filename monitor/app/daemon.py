@@ -210,6 +210,11 @@ class Daemon:
     async def accept_drift(self, check: str, target: str, subject: str, seen: str) -> None:
         """Accept a record as it is seen now, and look again at once."""
         baseline = self._store.baseline(check, target, subject)
+        found = self._assembly.targets.get((check, target))
+        if found is not None and {target, f"{target}/{subject}"} & found[0].config.baselines.keys():
+            raise StaleDriftError(
+                f"checks.{check}.baselines of the configuration says what is accepted"
+            )
         if baseline is None or not baseline.classification:
             raise StaleDriftError(
                 f"{check} {target} {subject} does not differ from what is accepted"
@@ -222,7 +227,6 @@ class Daemon:
         await self._store.flush()
         log.info("drift.accepted", check=check, target=target, subject=subject)
         self._changed(check, target)
-        found = self._assembly.targets.get((check, target))
         if found is not None:
             self._runner.submit(*found, due=now)
 

@@ -1,15 +1,17 @@
 """The whole file's model: the fixed part, and a section for each installed check."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, create_model
 
 from monitor.check import About, Check, Settings
 from monitor.config.model import CheckSection, Config, Section
 from monitor.model import Severity
+
+MAX_RECORD = 4096
 
 Checks = Mapping[str, type[Check[Any]]]
 """The installed checks by name."""
@@ -20,7 +22,8 @@ class CheckConfig:
     """A check as configured: what the file says, else what its `About` says. Times in seconds.
 
     `settings` is an instance of `About.settings`; `severities` has the overridden codes only;
-    `targets` are the names that stand in place of the default targets, empty where none do.
+    `targets` are the names that stand in place of the default targets, empty where none do;
+    `baselines` the accepted records by target (`target/subject` where the subject is not `record`).
     """
 
     name: str
@@ -33,6 +36,7 @@ class CheckConfig:
     severities: Mapping[str, Severity]
     targets: tuple[str, ...]
     settings: Settings
+    baselines: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def about(self) -> About:
@@ -81,11 +85,12 @@ def check_config(name: str, check: type[Check[Any]], config: Config) -> CheckCon
         severities={code: Severity(severity) for code, severity in overrides.items()},
         targets=section.targets,
         settings=about.settings.model_construct(**own),
+        baselines=getattr(section, "baselines", {}),
     )
 
 
 def _check_model(about: About) -> type[CheckSection]:
-    taken = CheckSection.model_fields.keys() | {"severities"}
+    taken = CheckSection.model_fields.keys() | {"severities", "baselines"}
     if clash := sorted(taken & about.settings.model_fields.keys()):
         raise TypeError(
             f"check {about.name}: every check has the key {clash[0]}; its settings may not"
@@ -99,6 +104,11 @@ def _check_model(about: About) -> type[CheckSection]:
     severities = create_model(f"{about.name}.severities", __base__=Section, **codes)
     severities.__doc__ = "Severities in place of the codes' own."
     fields: Any = {"severities": (severities, severities())}
+    if about.drift_codes:
+        fields["baselines"] = (
+            dict[str, Annotated[str, Field(max_length=MAX_RECORD)]],
+            Field(default={}, description="Accepted records by target, instead of the first seen."),
+        )
     model: Any = create_model(about.name, __base__=(CheckSection, about.settings), **fields)
     model.__doc__ = about.title
     return model  # type: ignore[no-any-return]

@@ -24,6 +24,14 @@ class _Shared:
         return sum(self.said.values()) if self.add_up else next(reversed(self.said.values()))
 
 
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """Since when a finding is open, and when it was last seen (epoch seconds)."""
+
+    since: float
+    seen: float
+
+
 class Exposition:
     """Series of everything kept, kept as text."""
 
@@ -33,7 +41,7 @@ class Exposition:
         self._blocks: dict[str, dict[Key, str]] = defaultdict(dict)
         self._shared: dict[tuple[str, tuple[tuple[str, str], ...]], _Shared] = {}
         self._shared_of: dict[Key, list[tuple[str, tuple[tuple[str, str], ...]]]] = {}
-        self._last_seen: dict[tuple[str, str, str], dict[Key, float]] = defaultdict(dict)
+        self._open: dict[tuple[str, str, str], dict[Key, _Times]] = defaultdict(dict)
         self._counters: dict[tuple[str, tuple[tuple[str, str], ...]], float] = defaultdict(float)
 
     def configure(self, abouts: Iterable[About]) -> None:
@@ -68,8 +76,8 @@ class Exposition:
             self._say(key, one, add_up=False)
         for name, lines in own.items():
             self._blocks[name][key] = "".join(lines)
-        for code, seen in _seen(kept).items():
-            self._last_seen[kept.domain, kept.check, code][key] = seen
+        for code, times in _times(kept).items():
+            self._open[kept.domain, kept.check, code][key] = times
 
     def remove(self, check: str, target: str) -> None:
         """A target is gone, and its series with it."""
@@ -82,10 +90,10 @@ class Exposition:
                 shared.said.pop(key, None)
                 if not shared.said:
                     del self._shared[identity]
-        for code in [code for code, seen in self._last_seen.items() if key in seen]:
-            del self._last_seen[code][key]
-            if not self._last_seen[code]:
-                del self._last_seen[code]
+        for code in [code for code, targets in self._open.items() if key in targets]:
+            del self._open[code][key]
+            if not self._open[code]:
+                del self._open[code]
 
     def count(self, check: str, samples: Iterable[Sample]) -> None:
         """Add the increments among a run's samples to the counters that the check declares."""
@@ -104,10 +112,15 @@ class Exposition:
             bodies[name].extend(blocks.values())
         for (name, labels), shared in self._shared.items():
             bodies[name].append(Series(name, labels, shared.value).line())
-        for (domain, check, code), seen in self._last_seen.items():
-            age = max(0.0, now - min(seen.values()))
-            one = series("finding_age_seconds", age, domain=domain, check=check, code=code)
-            bodies[one.name].append(one.line())
+        for (domain, check, code), targets in self._open.items():
+            labels = {"domain": domain, "check": check, "code": code}
+            age = max(0.0, now - min(times.seen for times in targets.values()))
+            since = min(times.since for times in targets.values())
+            for one in (
+                series("finding_age_seconds", age, **labels),
+                series("finding_since_timestamp_seconds", since, **labels),
+            ):
+                bodies[one.name].append(one.line())
         for (name, labels), value in self._counters.items():
             bodies[name].append(Series(name, labels, value).line())
         for one in extra:
@@ -192,11 +205,12 @@ def _drift_series(kept: Kept, baselines: Sequence[Baseline]) -> Iterable[Series]
         yield series("record_last_change_timestamp_seconds", last, **labels)
 
 
-def _seen(kept: Kept) -> dict[str, float]:
-    """When each open code was last seen: the subject that was not seen for longest counts."""
-    seen: dict[str, float] = {}
+def _times(kept: Kept) -> dict[str, _Times]:
+    """Of each open code: the subject open for longest, and the one not seen for longest."""
+    found: dict[str, _Times] = {}
     for subject in kept.subjects.values():
+        seen = subject.known_at if subject.known_at is not None else kept.status_since
         for finding in subject.findings:
-            at = subject.known_at if subject.known_at is not None else kept.status_since
-            seen[finding.code] = min(at, seen.get(finding.code, at))
-    return seen
+            before = found.get(finding.code, _Times(finding.since, seen))
+            found[finding.code] = _Times(min(before.since, finding.since), min(before.seen, seen))
+    return found

@@ -91,6 +91,13 @@ CORE: tuple[Metric, ...] = (
         "check",
         "code",
     ),
+    _gauge(
+        "finding_since_timestamp_seconds",
+        "Since when a finding is open.",
+        "domain",
+        "check",
+        "code",
+    ),
     _gauge("domain_info", "A configured domain.", "domain", "role", "owner", "team"),
     _gauge(
         "sender_info",

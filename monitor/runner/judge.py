@@ -1,6 +1,6 @@
 """From a check's outcome to judged looks: full codes, severities, and drift against the accepted record."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from monitor.check import WatchesRecords
@@ -63,36 +63,44 @@ def drift_of(job: Job, target: Target, look: Look, baselines: Baselines) -> Drif
     """How the record seen differs from the accepted one; None where it does not, or none is accepted yet."""
     if look.state is not LookState.KNOWN or look.record is None:
         return None
-    baseline = baselines.baseline(job.name, target.name, look.subject)
-    if baseline is None or baseline.accepted == look.record:
+    accepted = _accepted(job, target, look, baselines)
+    if accepted is None or accepted == look.record:
         return None
     watcher: WatchesRecords = job.check  # type: ignore[assignment]
-    return watcher.classify(baseline.accepted, look.record)
+    return watcher.classify(accepted, look.record)
 
 
 def baseline_after(
-    baseline: Baseline | None,
-    job: Job,
-    target: Target,
-    look: Look,
-    *,
-    drift: Drift | None,
-    at: float,
+    job: Job, target: Target, look: Look, baselines: Baselines, *, at: float
 ) -> Baseline | None:
-    """The baseline once a known look counts: the first state seen is accepted; None where nothing changes."""
+    """The baseline once a known look counts; None where no record is watched.
+
+    The first state seen is accepted, unless the configuration gives one.
+    """
     if look.record is None:
         return None
-    if baseline is None:
-        return Baseline(
-            job.name, target.name, look.subject, look.record, at, look.record, changed_at=at
-        )
-    return replace(
-        baseline,
+    before = baselines.baseline(job.name, target.name, look.subject)
+    accepted = _accepted(job, target, look, baselines)
+    drift = drift_of(job, target, look, baselines)
+    return Baseline(
+        check=job.name,
+        target=target.name,
+        subject=look.subject,
+        accepted=look.record if accepted is None else accepted,
+        accepted_at=before.accepted_at if before else at,
         seen=look.record,
-        changed_at=at if baseline.seen != look.record else baseline.changed_at,
+        changed_at=before.changed_at if before and before.seen == look.record else at,
         classification=drift.classification if drift else "",
         reason=drift.reason if drift else "",
     )
+
+
+def _accepted(job: Job, target: Target, look: Look, baselines: Baselines) -> str | None:
+    key = target.name if look.subject == "record" else f"{target.name}/{look.subject}"
+    if key in job.config.baselines:
+        return job.config.baselines[key]
+    stored = baselines.baseline(job.name, target.name, look.subject)
+    return stored.accepted if stored else None
 
 
 def _drift_finding(job: Job, drift: Drift, look: Look) -> Finding:

@@ -11,7 +11,7 @@ from monitor.model import LookState, Outcome, Sample, Target
 from monitor.publish.meters import Meters
 from monitor.runner.execute import execute
 from monitor.runner.job import Job
-from monitor.runner.judge import UndeclaredError, baseline_after, drift_of, judge
+from monitor.runner.judge import UndeclaredError, baseline_after, judge
 from monitor.runner.merge import JudgedLook, Run, got_worse, merge
 from monitor.runner.worlds import Worlds
 from monitor.store.kept import Kept
@@ -133,8 +133,7 @@ class Runner:
         if look.state is not LookState.KNOWN:
             return
         before = self._store.baseline(job.name, target.name, look.subject)
-        drift = drift_of(job, target, look, self._store)
-        after = baseline_after(before, job, target, look, drift=drift, at=at)
+        after = baseline_after(job, target, look, self._store, at=at)
         if after is not None and after != before:
             self._store.set_baseline(after)
 

@@ -243,3 +243,12 @@ async def test_a_one_shot_look_confirms_at_once(
     check = Scripted(*script)
     result = await once(job_of(check), TARGET, Worlds(), FakeWorld().clock)
     assert (result.kept.status, check.confirming) == (status, [False, True])
+
+
+async def test_a_record_given_by_the_configuration_is_what_is_accepted(bench: Bench) -> None:
+    job = job_of(Scripted(record("p=none")))
+    given = replace(job.config, baselines={"example.com": "p=reject"})
+    await bench.look(replace(job, config=given), lambda kept: kept.status is Status.CRITICAL)
+    baseline = bench.store.baseline("scripted", TARGET.name, "record")
+    assert baseline is not None
+    assert (baseline.accepted, baseline.reason) == ("p=reject", "p=reject → p=none")
