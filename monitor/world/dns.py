@@ -2,27 +2,24 @@
 
 import asyncio
 import itertools
-import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
-import dns.asyncbackend
-import dns.asyncquery
-import dns.exception
-import dns.inet
-import dns.message
+from dns.message import QueryMessage
 
 from monitor.check import Clock, DnsAnswer, DnsStatus, Question
 from monitor.world.dns_cache import AnswerCache
-from monitor.world.dns_message import answer_of, failed, query_for
+from monitor.world.dns_message import NotOursError, TruncatedError, failed, query_for, read_answer
+from monitor.world.dns_wire import Nameserver, tcp_reply, udp_replies
 
 IN_FLIGHT = 200
 """Questions on their way at once, in the whole resolver and within one `ask_many`."""
 CACHE_SIZE = 10_000
+_QUICKLY_READ = 4096
+"""Bytes of a response that are parsed on the spot."""
 RESOLV_CONF = Path("/etc/resolv.conf")
 
 _WAITS = (1, 1, 2, 4)
@@ -30,38 +27,6 @@ _WAITS = (1, 1, 2, 4)
 _COST = {DnsStatus.TIMEOUT: 1, DnsStatus.SERVFAIL: 2}
 """What a failure takes from a server's tries: silence one, a passing failure half, a refusal all."""
 _NO_NAMESERVER = f"no nameserver: none is configured and {RESOLV_CONF} names none"
-
-
-@dataclass(frozen=True, slots=True)
-class Nameserver:
-    """Where questions go: an address and a port."""
-
-    address: str
-    port: int = 53
-
-    def __str__(self) -> str:
-        return (
-            f"[{self.address}]:{self.port}"
-            if ":" in self.address
-            else f"{self.address}:{self.port}"
-        )
-
-    @classmethod
-    def parse(cls, text: str) -> "Nameserver":
-        """From `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:5353`.
-
-        Raises:
-            ValueError: anything else.
-        """
-        address, port = text, ""
-        if text.startswith("["):
-            address, _, port = text[1:].partition("]")
-            port = port.removeprefix(":")
-        elif text.count(":") == 1:
-            address, _, port = text.partition(":")
-        if port and not (port.isdecimal() and 0 < int(port) < 2**16):
-            raise ValueError(f"{text!r} has no valid port")
-        return cls(str(ip_address(address)), int(port) if port else 53)
 
 
 def system_nameservers(path: Path = RESOLV_CONF) -> tuple[Nameserver, ...]:
@@ -216,17 +181,15 @@ class Resolver:
     async def _attempt(
         self, question: Question, server: Nameserver, seconds: float, *, tcp: bool
     ) -> DnsAnswer:
-        query = query_for(question)
         try:
             if tcp:
-                response = await _over_tcp(query, server, seconds)
+                answer = await _over_tcp(question, server, seconds)
             else:
                 try:
-                    response = await _over_udp(query, server, seconds)
-                except dns.message.Truncated:
-                    response = await _over_tcp(query, server, max(seconds, self._timeout / 4))
-            answer = answer_of(question, response)
-        except (TimeoutError, dns.exception.Timeout):
+                    answer = await _over_udp(question, server, seconds)
+                except TruncatedError:
+                    answer = await _over_tcp(question, server, max(seconds, self._timeout / 4))
+        except TimeoutError:
             return failed(question, DnsStatus.TIMEOUT, "")
         except Exception as error:  # noqa: BLE001 - whatever a server sends, the look goes on
             text = str(error) or type(error).__name__
@@ -289,33 +252,25 @@ def _normal(question: Question) -> Question:
     return Question(name if name == "." else name.removesuffix("."), question.rtype.upper())
 
 
-async def _over_udp(
-    query: dns.message.Message, server: Nameserver, seconds: float
-) -> dns.message.Message:
-    """One datagram each way; forged and malformed ones are passed over (CVE-2023-29483).
+async def _over_udp(question: Question, server: Nameserver, seconds: float) -> DnsAnswer:
+    query = query_for(question)
+    async with asyncio.timeout(seconds), udp_replies(query.to_wire(), server) as next_reply:
+        while True:
+            wire = await next_reply()
+            try:
+                return await _read(question, query, wire)
+            except NotOursError:
+                continue  # forged or broken: the true one may follow (CVE-2023-29483)
 
-    The socket is connected and its port random: the kernel drops what comes from elsewhere, and a
-    port where nobody listens is known at once.
-    """
+
+async def _over_tcp(question: Question, server: Nameserver, seconds: float) -> DnsAnswer:
+    query = query_for(question)
     async with asyncio.timeout(seconds):
-        family = dns.inet.af_for_address(server.address)
-        backend = dns.asyncbackend.get_default_backend()
-        where = (server.address, server.port)
-        make_socket: Callable[..., Any] = backend.make_socket  # untyped in dnspython
-        async with await make_socket(family, socket.SOCK_DGRAM, destination=where) as datagrams:
-            return await dns.asyncquery.udp(
-                query,
-                server.address,
-                port=server.port,
-                sock=datagrams,
-                ignore_unexpected=True,
-                ignore_errors=True,
-                raise_on_truncation=True,
-            )
+        return await _read(question, query, await tcp_reply(query.to_wire(), server))
 
 
-async def _over_tcp(
-    query: dns.message.Message, server: Nameserver, seconds: float
-) -> dns.message.Message:
-    async with asyncio.timeout(seconds):
-        return await dns.asyncquery.tcp(query, server.address, port=server.port)
+async def _read(question: Question, query: QueryMessage, wire: bytes) -> DnsAnswer:
+    if len(wire) <= _QUICKLY_READ:
+        return read_answer(question, query, wire)
+    # A large response can be made to cost a second of parsing, which must not hold up the others.
+    return await asyncio.to_thread(read_answer, question, query, wire)

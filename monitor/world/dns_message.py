@@ -1,5 +1,6 @@
 """DNS messages: a question to a query, a response to a `DnsAnswer`. Pure; dnspython does the wire format."""
 
+import struct
 from ipaddress import ip_address
 
 import dns.exception
@@ -23,6 +24,8 @@ PAYLOAD = 1232
 """EDNS buffer size in bytes: no fragments on any usual path (dnsflagday.net/2020)."""
 LONGEST_CHAIN = 16
 """CNAMEs followed in one answer."""
+MOST_IN_MESSAGE = 300
+"""Records in the answer, and in the rest of a message: each may cost milliseconds to parse."""
 MOST_RECORDS = 256
 """Records of one set. A message ends at 64 KiB, which bounds the text of a TXT set too."""
 
@@ -66,6 +69,40 @@ def _rdata_type(text: str) -> dns.rdatatype.RdataType:
     if dns.rdatatype.is_metatype(rdtype):
         raise ValueError(f"{text[:20]!a} is not a type of records")
     return rdtype
+
+
+class NotOursError(Exception):
+    """The bytes are no whole response to the query."""
+
+
+class TruncatedError(Exception):
+    """The response says that the whole of it comes over TCP."""
+
+
+def read_answer(question: Question, query: dns.message.QueryMessage, wire: bytes) -> DnsAnswer:
+    """What the response to the query says.
+
+    Raises:
+        NotOursError: the bytes are no response to the query, or cannot be parsed.
+        TruncatedError: it is to be had over TCP.
+    """
+    head = _parsed(wire, question_only=True)
+    if not query.is_response(head):
+        raise NotOursError("sent no response to our query")
+    if head.flags & dns.flags.TC:
+        raise TruncatedError("sent a truncated response")
+    _, answers, authority, additional = struct.unpack("!4H", wire[4:12])
+    if answers > MOST_IN_MESSAGE or authority + additional > MOST_IN_MESSAGE:
+        return failed(question, DnsStatus.ERROR, f"sent more than {MOST_IN_MESSAGE} records")
+    return answer_of(question, _parsed(wire))
+
+
+def _parsed(wire: bytes, *, question_only: bool = False) -> dns.message.Message:
+    try:
+        return dns.message.from_wire(wire, question_only=question_only)
+    except Exception as error:
+        # Not only dnspython's own: hostile bytes raise what its parts raise.
+        raise NotOursError(f"sent what cannot be parsed: {error}") from error
 
 
 def answer_of(question: Question, response: dns.message.Message) -> DnsAnswer:

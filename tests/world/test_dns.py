@@ -123,7 +123,7 @@ async def test_only_what_is_known_is_claimed(
     assert reason in answer.reason
 
 
-@pytest.mark.parametrize(("count", "status"), [(256, "ok"), (257, "error")])
+@pytest.mark.parametrize(("count", "status"), [(256, "ok"), (257, "error"), (301, "error")])
 async def test_a_set_of_records_has_a_limit(dns_server: StartDns, count: int, status: str) -> None:
     response = "\n".join(many(count))
 
