@@ -28,6 +28,7 @@ from monitor.publish.meters import Meters
 from monitor.publish.standing import standing_series
 from monitor.runner import Job, Runner
 from monitor.schedule import Schedule
+from monitor.store.error import StoreError
 from monitor.store.store import Store
 from monitor.web.backend import NoSuchTargetError, Probe, Snapshot, StaleDriftError
 from monitor.web.server import build_application, serve
@@ -65,7 +66,10 @@ async def run_daemon(
             )
             await daemon.live(announce)
     finally:
-        await store.close()
+        try:
+            await store.close()
+        except StoreError as error:
+            log.error("store.not_written", error=str(error))
         log.info("daemon.stopped")
 
 

@@ -113,12 +113,12 @@ class Exposition:
         for (name, labels), shared in self._shared.items():
             bodies[name].append(Series(name, labels, shared.value).line())
         for (domain, check, code), targets in self._open.items():
-            labels = {"domain": domain, "check": check, "code": code}
+            named = {"domain": domain, "check": check, "code": code}
             age = max(0.0, now - min(times.seen for times in targets.values()))
             since = min(times.since for times in targets.values())
             for one in (
-                series("finding_age_seconds", age, **labels),
-                series("finding_since_timestamp_seconds", since, **labels),
+                series("finding_age_seconds", age, **named),
+                series("finding_since_timestamp_seconds", since, **named),
             ):
                 bodies[one.name].append(one.line())
         for (name, labels), value in self._counters.items():

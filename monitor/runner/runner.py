@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -117,7 +117,14 @@ class Runner:
                 self._accept_record(job, target, look, at)
         run = Run(job.name, target.name, target.domain, at, outcome, judged)
         after = merge(kept, run, awaiting=awaiting, roll_up=job.about.roll_up)
-        self._store.keep(after)
+        try:
+            self._store.keep(after)
+        except (TypeError, ValueError) as error:
+            # What a check of somebody else's returned is no data that can be stored.
+            log.warning("check.unstorable", check=job.name, target=target.name, error=str(error))
+            failed = replace(run, outcome=Outcome.unknown(f"unstorable result: {error}"), judged=())
+            after = merge(kept, failed, awaiting=frozenset(), roll_up=job.about.roll_up)
+            self._store.keep(after)
         self._meters.run_counted(job.name, after.status)
         if kept is None or kept.status is not after.status:
             log.info(
