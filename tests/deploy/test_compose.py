@@ -44,7 +44,7 @@ def _mounts(service: dict[str, Any]) -> dict[str, str]:
 
 
 def test_the_whole_is_started() -> None:
-    assert set(SERVICES) == {"deliverability", "unbound", "prometheus", "alertmanager", "grafana"}
+    assert set(SERVICES) == {"daemon", "unbound", "prometheus", "alertmanager", "grafana"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -70,7 +70,7 @@ def test_a_service_is_confined(name: str) -> None:
     assert not str(service.get("image", "")).endswith(":latest")
 
 
-@pytest.mark.parametrize("service", ["deliverability", "prometheus", "alertmanager"])
+@pytest.mark.parametrize("service", ["daemon", "prometheus", "alertmanager"])
 def test_a_service_reads_a_file_of_the_tree(service: str) -> None:
     """The path inside the container, followed through the mounts, is a file here."""
     command = " ".join(SERVICES[service]["command"])
@@ -93,11 +93,21 @@ def test_the_daemon_asks_the_own_resolver() -> None:
     assert CONFIG["resolver"]["nameservers"] == [f"{address}:{port}"]
 
 
-def test_prometheus_finds_the_daemon_and_alertmanager() -> None:
-    """The names that prometheus.yml scrapes and alerts are services, at their ports."""
-    text = (DEPLOY / "prometheus/prometheus.yml").read_text()
-    assert "deliverability:9825" in text
-    assert "alertmanager:9093" in text
+def test_the_services_find_each_other() -> None:
+    """What Prometheus scrapes and alerts, and what Grafana asks, are services at their ports."""
+    prometheus = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
+    grafana = yaml.safe_load(
+        (ROOT / "grafana/provisioning/datasources/prometheus.yaml").read_text()
+    )
+    configs = [*prometheus["scrape_configs"], *prometheus["alerting"]["alertmanagers"]]
+    targets = {t for c in configs for s in c["static_configs"] for t in s["targets"]}
+    targets |= {source["url"].removeprefix("http://") for source in grafana["datasources"]}
+    published = {
+        f"{name}:{port.split(':')[-1]}"
+        for name, service in SERVICES.items()
+        for port in service.get("ports", ())
+    }
+    assert {"daemon:9825", "alertmanager:9093", "prometheus:9090"} <= targets <= published
 
 
 def test_the_starter_configuration_is_valid() -> None:
