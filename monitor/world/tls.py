@@ -59,11 +59,8 @@ class TrustStore:
         if not chain:
             return "the server sent no certificate"
         leaf = chain[0]
-        for certificate in chain:
-            if certificate.not_valid_after_utc < at:
-                return f"{_kind(certificate, leaf)} expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
-            if certificate.not_valid_before_utc > at:
-                return f"{_kind(certificate, leaf)} is valid only from {certificate.not_valid_before_utc:%Y-%m-%d}"
+        if reason := _out_of_date(leaf, at):
+            return f"the certificate {reason}"
         if self._store is None:
             return (
                 "this machine has no certificates of authorities to compare with (ca-certificates)"
@@ -71,7 +68,7 @@ class TrustStore:
         try:
             _verify(leaf, chain[1:], self._store, at)
         except (verification.VerificationError, ValueError) as error:
-            return _reason(leaf, error)
+            return _reason(chain, at, error)
         return None
 
 
@@ -93,13 +90,6 @@ def _verify(
     builder.build_client_verifier().verify(leaf, list(others[:_LONGEST_CHAIN]))
 
 
-def _must_be_authority(
-    _policy: verification.Policy, _certificate: x509.Certificate, extension: x509.BasicConstraints
-) -> None:
-    if not extension.ca:
-        raise ValueError("a certificate of the chain may not issue others")
-
-
 def _must_serve(
     _policy: verification.Policy,
     _certificate: x509.Certificate,
@@ -112,26 +102,38 @@ def _must_serve(
 
 _ANY = verification.Criticality.AGNOSTIC
 _CA_POLICY = verification.ExtensionPolicy.permit_all().require_present(
-    x509.BasicConstraints, _ANY, _must_be_authority
+    x509.BasicConstraints, _ANY, None
 )
-_LEAF_POLICY = (
-    verification.ExtensionPolicy.permit_all()
-    .require_present(x509.SubjectAlternativeName, _ANY, None)
-    .may_be_present(x509.ExtendedKeyUsage, _ANY, _must_serve)
+_LEAF_POLICY = verification.ExtensionPolicy.permit_all().may_be_present(
+    x509.ExtendedKeyUsage, _ANY, _must_serve
+)
+_NOISE = re.compile(
+    r"^validation failed: |candidates exhausted: |Python extension validator failed: ValueError: "
+    r"| \(encountered processing .*"
 )
 
 
-def _kind(certificate: x509.Certificate, leaf: x509.Certificate) -> str:
-    return "the certificate" if certificate is leaf else "a certificate of the chain"
+def _out_of_date(certificate: x509.Certificate, at: datetime) -> str:
+    if certificate.not_valid_after_utc < at:
+        return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
+    if certificate.not_valid_before_utc > at:
+        return f"is valid only from {certificate.not_valid_before_utc:%Y-%m-%d}"
+    return ""
 
 
-def _reason(leaf: x509.Certificate, error: Exception) -> str:
+def _reason(chain: Sequence[x509.Certificate], at: datetime, error: Exception) -> str:
+    leaf = chain[0]
     if leaf.issuer == leaf.subject:
         return "the certificate is self-signed"
+    # Servers also send cross-signed certificates that expired and that no path needs: only where
+    # there is no path do they tell why.
+    for certificate in chain[1:]:
+        if reason := _out_of_date(certificate, at):
+            return f"the certificate of {_name(certificate.subject)} in the chain {reason}"
     text = str(error)
-    if "candidates exhausted" in text and "interior" in text:
+    if "no interior errors" in text:
         return f"no trusted authority issued it; its issuer is {_name(leaf.issuer)}"
-    return f"the chain does not verify: {text[:200]}"
+    return f"the chain does not verify: {_NOISE.sub('', text)[:200]}"
 
 
 def _system_anchors() -> tuple[x509.Certificate, ...]:
