@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from monitor.check import Clock, DnsAnswer, DnsStatus, Question
@@ -41,6 +42,17 @@ class _Verdict:
                 seconds = GOOD_SECONDS if self._trouble is None else BAD_SECONDS
                 self._until = self._clock.monotonic() + seconds
             return self._trouble
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreached:
+    """Why no connection came about; one that is refused still shows that the network carries."""
+
+    reason: str
+    refused: bool = False
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class CanaryWatch:
@@ -106,7 +118,8 @@ class CanaryWatch:
             return f"our resolver {ours} lies: it says {lie.records[0]} for {nonsense}, a name that cannot exist"
         good = [answer for answer in answers if answer.status is DnsStatus.OK]
         if 2 * len(good) > len(answers):
-            self._reachable_at = tuple(answer.records[0] for answer in good)
+            addresses = (answer.records[0] for answer in good)
+            self._reachable_at = tuple(a for a in addresses if self._guard.permit(a) is None)
             return None
         return _resolver_trouble(ours, answers)
 
@@ -118,7 +131,7 @@ class CanaryWatch:
             return None if _has_route() else f"this machine has no route to the internet; {trouble}"
         attempts = [self._connect(address, HTTPS_PORT) for address in self._reachable_at]
         failures = await asyncio.gather(*attempts)
-        if None in failures:
+        if any(failure is None or failure.refused for failure in failures):
             return None
         return f"our network reaches nothing: {failures[0]}; {trouble}"
 
@@ -140,9 +153,10 @@ class CanaryWatch:
     async def _reach(self, host: str, port: int) -> str | None:
         failure = f"{host} has no address"
         for address in await self._addresses(host):
-            failure = await self._connect(address, port) or ""
-            if not failure:
+            unreached = await self._connect(address, port)
+            if unreached is None:
                 return None
+            failure = unreached.reason
         return failure
 
     async def _addresses(self, host: str) -> Sequence[str]:
@@ -152,21 +166,22 @@ class CanaryWatch:
         # One address of each family is enough to know.
         return [answer.records[0] for answer in answers if answer.records]
 
-    async def _connect(self, address: str, port: int) -> str | None:
+    async def _connect(self, address: str, port: int) -> _Unreached | None:
         """None where a connection comes about, else why not."""
         refusal = self._guard.permit(address)
         if refusal is not None:
-            return refusal
+            return _Unreached(refusal)
         try:
             async with asyncio.timeout(self._connect_seconds):
                 _, writer = await asyncio.open_connection(
                     address, self._guard.port(port), local_addr=self._source_for(address)
                 )
         except TimeoutError:
-            return f"{address} port {port} does not answer"
+            return _Unreached(f"{address} port {port} does not answer")
         except OSError as error:
             cause = os.strerror(error.errno) if error.errno else str(error)
-            return f"{address} port {port}: {cause}"
+            refused = isinstance(error, ConnectionRefusedError)
+            return _Unreached(f"{address} port {port}: {cause}", refused=refused)
         writer.transport.abort()
         return None
 

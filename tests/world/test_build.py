@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -127,3 +127,35 @@ async def test_the_configured_thresholds_and_counters_are_there(worlds: Worlds) 
     assert (limit.warning, limit.critical, limit.minimum) == (0.02, 0.05, 100)
     await worlds.normal("mx").dns.ask("shop.example", "MX")
     assert worlds.resolver.queries[DnsStatus.OK] > 0
+
+
+async def trouble(ask: Callable[[], Awaitable[str | None]]) -> str:
+    """The first trouble told; good verdicts are kept for a moment."""
+    async with asyncio.timeout(10):
+        while (told := await ask()) is None:
+            await asyncio.sleep(0.05)
+        return told
+
+
+async def test_a_closed_way_out_is_told_as_ours(lab: Lab, worlds: Worlds) -> None:
+    await lab.start_incident("port25-blocked")
+    try:
+        seen = await converse(worlds, "good.hosts.example")
+        assert seen.failure is SmtpFailure.CONNECT
+        canaries = worlds.normal("smtp").canaries
+        assert "port 25 leave here for nobody" in await trouble(lambda: canaries.egress(25))
+        assert await canaries.network() is None
+    finally:
+        await lab.end_incident("port25-blocked")
+
+
+async def test_a_dead_resolver_is_told_as_ours_and_the_network_lives(
+    lab: Lab, worlds: Worlds
+) -> None:
+    await lab.start_incident("resolver-dead")
+    try:
+        canaries = worlds.normal("ns").canaries
+        assert "does not answer" in await trouble(canaries.resolver)
+        assert await canaries.network() is None
+    finally:
+        await lab.end_incident("resolver-dead")
