@@ -45,9 +45,10 @@ soak: $(DEV_ENV) ## the daemon on the lab for MINUTES=10, failing when memory or
 fuzz: $(DEV_ENV) ## the property tests, again and again with new examples, for MINUTES=5
 	@MINUTES='$(MINUTES)' scripts/fuzz $(ARGS)
 
-render: $(RUN_ENV) ## alert rules and dashboards, written anew from the checks
+render: $(RUN_ENV) ## alert rules, dashboards and reference, written anew from the checks
 	@$(BIN)/deliverability rules
 	@$(BIN)/deliverability dashboards
+	@scripts/reference
 
 lock: $(DEV_ENV) ## the hash locks, after a change of dependencies (ARGS=--upgrade for newer versions)
 	@scripts/lock $(ARGS)

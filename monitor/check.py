@@ -25,7 +25,7 @@ from monitor.model import (
 class Settings(BaseModel):
     """The base of a check's own settings: unknown keys are errors, values are frozen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Confirm(StrEnum):
