@@ -11,6 +11,7 @@ from monitor.web.bodies import BODY_LIMIT
 from monitor.web.guard import Guard
 from monitor.web.hooks import Hooks
 from monitor.web.operations import Operations
+from monitor.web.site import Site
 
 FINISH_SECONDS: Final = 2.5
 """How long requests under way may finish once the server is told to close."""
@@ -54,7 +55,7 @@ def build_application(backend: Backend) -> web.Application:
     guard = Guard()
     application = web.Application(client_max_size=BODY_LIMIT, middlewares=[guard.handle])
     application[_GUARD] = guard
-    for part in (Operations(backend), Hooks(backend)):
+    for part in (Operations(backend), Hooks(backend), Site(backend)):
         application.add_routes(part.routes())
     return application
 

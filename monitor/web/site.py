@@ -1,0 +1,178 @@
+"""The status site: plain HTML, one style sheet, no script."""
+
+import asyncio
+import hashlib
+from importlib.resources import files
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, urlencode
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from monitor.store.kept import Baseline
+from monitor.web import text
+from monitor.web.backend import Backend, Snapshot, StaleDriftError
+from monitor.web.bodies import read_body
+from monitor.web.domain_page import digest, domain_page
+from monitor.web.guard import refuse_other_sites
+from monitor.web.overview import overview
+from monitor.web.replies import html_reply
+from monitor.web.runbooks import runbook_html
+from monitor.web.view import State
+
+FINDINGS_SHOWN: Final = 50
+
+_SYMBOLS: Final = {
+    "ok": "✓",
+    "warning": "▲",
+    "critical": "✕",
+    "unknown": "?",
+    "waiting": "…",
+    "info": "i",
+}
+_ICON_COLOURS: Final = {
+    "ok": "#2c8a57",
+    "warning": "#d08a1d",
+    "critical": "#c92f3a",
+    "unknown": "#7a5cc4",
+    "waiting": "#71839a",
+}
+
+
+class Site:
+    """`/`, `/domains/…`, `/runbooks/…` and the style sheet."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._style = files("monitor.web").joinpath("static/site.css").read_bytes()
+        self._templates = _templates(hashlib.sha256(self._style).hexdigest()[:12])
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes."""
+        return [
+            web.get("/", self.organisation),
+            web.get("/domains/{name}", self.domain),
+            web.post("/domains/{name}/drift/accept", self.accept_drift),
+            web.get("/runbooks/{check}.md", self.runbook),
+            web.get("/static/site.css", self.style),
+        ]
+
+    async def organisation(self, _request: web.Request) -> web.Response:
+        """Everything at a glance."""
+        return await asyncio.to_thread(self._organisation, self._backend.snapshot())
+
+    async def domain(self, request: web.Request) -> web.Response:
+        """One domain."""
+        name = request.match_info["name"]
+        return await asyncio.to_thread(self._domain, self._backend.snapshot(), name)
+
+    async def accept_drift(self, request: web.Request) -> web.Response:
+        """The accept button: back to the records, or 409 where something else is seen by now."""
+        refuse_other_sites(request)
+        back = f"/domains/{quote(request.match_info['name'], safe='')}#records"
+        form = parse_qs((await read_body(request)).decode("utf-8", "replace"))
+        try:
+            check, target, subject, named = (
+                form[name][0] for name in ("check", "target", "subject", "digest")
+            )
+        except KeyError as missing:
+            raise web.HTTPBadRequest(text=f"the form has no field {missing}") from None
+        snapshot = self._backend.snapshot()
+        key = (check, target, subject)
+        seen = next((b.seen for b in snapshot.baselines if _is(b, key, named)), None)
+        if seen is None:
+            said = "What you saw is no longer what is seen. Look at it first."
+            return self._notice(snapshot, "Not accepted", said, back, 409)
+        try:
+            await self._backend.accept_drift(check, target, subject, seen)
+        except StaleDriftError as stale:
+            return self._notice(snapshot, "Not accepted", text.one_line(str(stale)), back, 409)
+        return web.Response(status=303, headers={"Location": back})
+
+    async def runbook(self, request: web.Request) -> web.Response:
+        """A check's runbook; alerts link to its sections."""
+        snapshot = self._backend.snapshot()
+        check = request.match_info["check"]
+        config = snapshot.checks.get(check)
+        if config is None:
+            return self._notice(snapshot, "No such runbook", "No enabled check has it.", "/", 404)
+        body = runbook_html(config.check)
+        return self._page("runbook.html", snapshot, State.WAITING, check=check, body=body)
+
+    async def style(self, _request: web.Request) -> web.Response:
+        """The style sheet; its address changes with it."""
+        return web.Response(
+            body=self._style,
+            content_type="text/css",
+            charset="utf-8",
+            headers={"Cache-Control": "public, max-age=86400"},
+        )
+
+    def _organisation(self, snapshot: Snapshot) -> web.Response:
+        view = overview(snapshot)
+        return self._page(
+            "organisation.html", snapshot, view.state, view=view, findings_shown=FINDINGS_SHOWN
+        )
+
+    def _domain(self, snapshot: Snapshot, name: str) -> web.Response:
+        view = domain_page(snapshot, name)
+        if view is None:
+            said = f"{text.one_line(name, limit=80)} is not configured."
+            return self._notice(snapshot, "No such domain", said, "/", 404)
+        return self._page("domain.html", snapshot, view.state, view=view)
+
+    def _notice(
+        self, snapshot: Snapshot, title: str, said: str, back: str, status: int
+    ) -> web.Response:
+        fields = {"title": title, "text": said, "back": back}
+        return self._page("notice.html", snapshot, State.UNKNOWN, status=status, **fields)
+
+    def _page(
+        self, template: str, snapshot: Snapshot, state: State, *, status: int = 200, **fields: Any
+    ) -> web.Response:
+        page = self._templates.get_template(template).render(
+            organisation=snapshot.organisation,
+            version=snapshot.version,
+            now=snapshot.at,
+            state=state,
+            **fields,
+        )
+        return html_reply(page, status=status)
+
+
+def _is(baseline: Baseline, key: tuple[str, str, str], named: str) -> bool:
+    found = (baseline.check, baseline.target, baseline.subject)
+    return found == key and digest(baseline.seen) == named
+
+
+def _templates(style_version: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("monitor.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        ago=text.ago,
+        clock=text.clock,
+        counted=text.counted,
+        icon=_icon,
+        iso=text.iso,
+        one_line=text.one_line,
+        query=lambda **fields: urlencode(fields),
+        states=tuple(State),
+        style_version=style_version,
+        symbols=_SYMBOLS,
+    )
+    return environment
+
+
+def _icon(state: State) -> str:
+    """A round in the state's colour, for the browser's tab."""
+    colour = _ICON_COLOURS[state]
+    drawn = (
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
+        f"<circle cx='8' cy='8' r='7' fill='{colour}'/></svg>"
+    )
+    return f"data:image/svg+xml,{quote(drawn)}"

@@ -1,0 +1,189 @@
+"""What is kept, read for people: states, open findings, blind spots. Pure; texts from outside come out harmless."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from monitor.model import Severity, Status
+from monitor.store.kept import Kept, KeptFinding, KeptSubject
+from monitor.web.backend import Snapshot
+from monitor.web.text import one_line, span, visible
+
+
+class State(StrEnum):
+    """What is shown of one or several results: a status, or that nobody looked yet; the worst first."""
+
+    CRITICAL = "critical"
+    UNKNOWN = "unknown"
+    WARNING = "warning"
+    WAITING = "waiting"
+    OK = "ok"
+
+
+SEVERITIES: Final = tuple(severity.value for severity in Severity)
+"""The worst first."""
+
+_OVERDUE_INTERVALS: Final = 3
+_OVERDUE_GRACE_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """One open finding. Times in epoch seconds; `held` where the last look could not tell."""
+
+    code: str
+    severity: str
+    summary: str
+    evidence: str
+    fix: str
+    check: str
+    target: str
+    domain: str
+    subject: str
+    since: float
+    last_seen: float
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlindSpot:
+    """What could not be seen, and why. `subject` is "" for the whole run; `matters` not where it only informs."""
+
+    check: str
+    target: str
+    domain: str
+    subject: str
+    reason: str
+    matters: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResultView:
+    """A check on a target: its state now, what it found and what it could not see."""
+
+    kept: Kept
+    state: State
+    findings: tuple[FindingView, ...]
+    blind_spots: tuple[BlindSpot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A check on all targets of a domain: the worst state and how many targets are in each."""
+
+    state: State
+    counts: Mapping[State, int]
+
+    @property
+    def total(self) -> int:
+        """How many targets there are."""
+        return sum(self.counts.values())
+
+    @property
+    def worst(self) -> int:
+        """How many targets are in the state shown."""
+        return self.counts[self.state]
+
+
+def worst_state(states: Iterable[State]) -> State:
+    """The worst of them; `unknown` where there is none: nothing looked at is not `ok`."""
+    present = set(states)
+    return next((state for state in State if state in present), State.UNKNOWN)
+
+
+def results(snapshot: Snapshot) -> list[ResultView]:
+    """Every result, in the order of domain, check, target."""
+    ordered = sorted(snapshot.kept, key=lambda kept: (kept.domain, kept.check, kept.target))
+    return [_result(kept, snapshot) for kept in ordered]
+
+
+def cells(snapshot: Snapshot, shown: Iterable[ResultView]) -> dict[str, dict[str, Cell]]:
+    """The cells by domain and check; a check that has no target of a domain has no cell there."""
+    found: dict[tuple[str, str], list[State]] = {}
+    for result in shown:
+        found.setdefault((result.kept.domain, result.kept.check), []).append(result.state)
+    for check, _target, domain in snapshot.waiting:
+        found.setdefault((domain, check), []).append(State.WAITING)
+    table: dict[str, dict[str, Cell]] = {}
+    for (domain, check), states in sorted(found.items()):
+        counts = {state: states.count(state) for state in State if state in states}
+        table.setdefault(domain, {})[check] = Cell(worst_state(states), counts)
+    return table
+
+
+def by_severity(findings: Iterable[FindingView]) -> list[FindingView]:
+    """The worst first, then by domain, check and target."""
+    return sorted(
+        findings,
+        key=lambda one: (
+            SEVERITIES.index(one.severity),
+            one.domain,
+            one.check,
+            one.target,
+            one.subject,
+            one.code,
+        ),
+    )
+
+
+def _result(kept: Kept, snapshot: Snapshot) -> ResultView:
+    late = _overdue(kept, snapshot)
+    state = State(kept.status.value)
+    if late and state in {State.OK, State.WARNING}:
+        state = State.UNKNOWN
+    return ResultView(
+        kept,
+        state,
+        tuple(
+            _finding(kept, subject, finding)
+            for subject in kept.subjects.values()
+            for finding in subject.findings
+        ),
+        tuple(_blind_spots(kept, late)),
+    )
+
+
+def _overdue(kept: Kept, snapshot: Snapshot) -> str:
+    """Why the result is too old to be believed; "" where it is not."""
+    config = snapshot.checks.get(kept.check)
+    age = snapshot.at - kept.looked_at
+    if config is None or age <= _OVERDUE_INTERVALS * config.interval + _OVERDUE_GRACE_SECONDS:
+        return ""
+    return f"nobody has looked for {span(age)}; every {span(config.interval)} was the plan"
+
+
+def _finding(kept: Kept, subject: KeptSubject, one: KeptFinding) -> FindingView:
+    return FindingView(
+        code=one.code,
+        severity=one.severity,
+        summary=one_line(one.finding.summary),
+        evidence=visible(one.finding.evidence),
+        fix=visible(one.finding.fix, limit=2000),
+        check=kept.check,
+        target=kept.target,
+        domain=kept.domain,
+        subject=one_line(subject.subject),
+        since=one.since,
+        last_seen=one.since if subject.known_at is None else subject.known_at,
+        held=not subject.known or bool(kept.failure),
+    )
+
+
+def _blind_spots(kept: Kept, late: str) -> Iterator[BlindSpot]:
+    def spot(subject: str, reason: str, *, matters: bool = True) -> BlindSpot:
+        return BlindSpot(
+            kept.check, kept.target, kept.domain, one_line(subject), one_line(reason), matters
+        )
+
+    if late:
+        yield spot("", late)
+    if kept.failure:
+        # Its subjects say the same.
+        yield spot("", kept.failure)
+        return
+    subjects = [subject for subject in kept.subjects.values() if not subject.known]
+    for subject in subjects:
+        yield spot(subject.subject, subject.unknown_reason, matters=subject.weight > 0)
+    if kept.status is Status.UNKNOWN and not subjects and not late:
+        yield spot("", "the check found nothing to look at")
