@@ -14,12 +14,10 @@ from monitor.lab.scenario import Scenario, merge
 def write_configuration(
     scenario: Scenario, directory: Path, *, ports: Ports, listen: str, secrets: Mapping[str, str]
 ) -> Path:
-    """Write `config.yaml`, and the blocklists' catalogue as `zones.yaml`; return the former.
+    """Write `config.yaml` and return its path.
 
     `listen` is the daemon's own host:port, `secrets` the `secret` of each hook.
     """
-    catalogue = directory / "zones.yaml"
-    _write(catalogue, {"zones": _catalogue(scenario)})
     known = {
         "events": {
             "hooks": [
@@ -32,7 +30,7 @@ def write_configuration(
                 for name, traffic in scenario.traffic.items()
             ]
         },
-        "checks": {"blocklist": {"catalogue_file": str(catalogue)}},
+        "checks": {"blocklist": {"catalogue": _catalogue(scenario)}},
         "resolver": {"nameservers": [f"127.0.0.1:{ports.dns}"]},
         "network": {
             "allow": ["127.0.0.0/8"],
@@ -48,7 +46,8 @@ def write_configuration(
         "server": {"listen": listen},
     }
     path = directory / "config.yaml"
-    _write(path, merge(scenario.configuration, known))
+    document = merge(scenario.configuration, known)
+    write_atomically(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
     return path
 
 
@@ -64,7 +63,3 @@ def _catalogue(scenario: Scenario) -> list[dict[str, Any]]:
         }
         for zone, blocklist in scenario.blocklists.items()
     ]
-
-
-def _write(path: Path, document: Any) -> None:
-    write_atomically(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))

@@ -24,8 +24,8 @@ _GRAVEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 class Kind(StrEnum):
     """What a zone lists."""
 
-    IPV4 = "ipv4"
-    IPV6 = "ipv6"
+    IPV4 = "ip4"
+    IPV6 = "ip6"
     DOMAIN = "domain"
 
 

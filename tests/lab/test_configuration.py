@@ -31,5 +31,4 @@ def test_the_blocklists_that_it_asks_are_in_the_catalogue(tmp_path: Path) -> Non
     world = ScenarioFile().base
     path = write_configuration(world, tmp_path, ports=PORTS, listen="x:1", secrets=SECRETS)
     blocklist = yaml.safe_load(path.read_text())["checks"]["blocklist"]
-    catalogue = yaml.safe_load(Path(blocklist["catalogue_file"]).read_text())
-    assert {zone["zone"] for zone in catalogue["zones"]} >= set(blocklist["zones"])
+    assert {zone["zone"] for zone in blocklist["catalogue"]} >= set(blocklist["zones"])
