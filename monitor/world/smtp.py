@@ -112,6 +112,9 @@ class SmtpProber:
         except TimeoutError:
             reason = f"not finished within {self._total_seconds:g} s (phase {notes.phase})"
             return notes.conversation(_EndedError(SmtpFailure.TIMEOUT, reason))
+        except OSError:
+            reason = f"the server closed the connection (phase {notes.phase})"
+            return notes.conversation(_EndedError(SmtpFailure.PROTOCOL, reason))
         except _EndedError as end:
             return notes.conversation(end)
         return notes.conversation(None)
@@ -140,11 +143,8 @@ class SmtpProber:
                     connection = await self._open_socket(notes.address, self._guard.port(port))
         except OSError as error:  # TimeoutError is one
             self._evidence.note(port, connected=False)
-            cause = (
-                os.strerror(error.errno)
-                if error.errno
-                else f"no answer within {self._command_seconds:g} s"
-            )
+            silence = f"no answer within {self._command_seconds:g} s"
+            cause = os.strerror(error.errno) if error.errno else silence
             reason = f"no connection to {where}: {cause}"
             raise _EndedError(SmtpFailure.CONNECT, reason) from None
         self._evidence.note(port, connected=True)

@@ -357,6 +357,17 @@ async def test_a_plain_server_on_465_is_not_believed(tcp_server: StartTcp) -> No
     assert (seen.failure, seen.banner, seen.tls) == (SmtpFailure.TLS, "", None)
 
 
+async def test_hanging_up_right_after_the_handshake_is_no_surprise(tcp_server: StartTcp) -> None:
+    async def dialogue(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    port = await tcp_server(dialogue, ssl=context_for())
+    for _ in range(20):
+        seen = await prober(port, well_known=465).converse("127.0.0.1", HOST, 465)
+        assert seen.failure in {SmtpFailure.PROTOCOL, SmtpFailure.TLS}
+        assert "closed the connection" in seen.reason
+
+
 @pytest.mark.parametrize("together", [True, False])
 async def test_plaintext_after_starttls_is_dropped_and_reported(
     tcp_server: StartTcp, together: bool
