@@ -1,0 +1,21 @@
+"""Values of options that are checked while they are read."""
+
+import click
+
+
+def host_and_port(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
+    """`host:port` in one form.
+
+    Raises:
+        BadParameter: it is something else.
+    """
+    if value is None:
+        return None
+    from monitor.config import names
+
+    try:
+        return names.joined(*names.host_port(value))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
