@@ -20,11 +20,9 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUN_ENV) ## the daemon: DOMAIN=example.com, CONFIG=file.yaml, or with neither the bundled lab
-	@mkdir -p var
-	@exec $(BIN)/deliverability run $(if $(DOMAIN),--domain '$(DOMAIN)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
+	@exec $(BIN)/deliverability run $(if $(DOMAIN),--domain '$(DOMAIN)') $(if $(CONFIG),--config '$(CONFIG)') $(if $(DOMAIN)$(CONFIG),,--lab) $(ARGS)
 
 lab: $(RUN_ENV) ## the lab alone: DNS, blocklists, mail servers and senders on loopback
-	@mkdir -p var
 	@exec $(BIN)/deliverability lab $(ARGS)
 
 test: $(DEV_ENV) servers ## every test; what cannot be installed is named at the end (ARGS=… go to pytest)
