@@ -138,7 +138,7 @@ def listed_name(entry: str, origin: dns.name.Name) -> dns.name.Name:
     reversed_name = dns.reversename.from_address(entry)
     if isinstance(address, IPv6Address):
         # dnspython gives an IPv4-mapped address the name of the IPv4 address.
-        nibbles = address.exploded.replace(":", "")[::-1]
+        nibbles = address.packed.hex()[::-1]
         return dns.name.from_text(".".join(nibbles), origin)
     return reversed_name.relativize(dns.reversename.ipv4_reverse_domain).derelativize(origin)
 
