@@ -70,7 +70,7 @@ async def test_losing_sight_a_failed_scrape_and_a_restart_resolve_nothing(
 ) -> None:
     await quiet(house)
     pages = house.paging.pages
-    wanted = {"dmarc.policy_weakened", "blocklist.listed"}
+    wanted = {"dmarc.policy_weakened", "blocklist.address_listed"}
     for incident in ("dmarc-weakened", "address-listed"):
         await house.lab.start_incident(incident)
     for alert in ("DeliverabilityDmarcWeakened", "DeliverabilityAddressListed"):
