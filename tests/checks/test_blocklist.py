@@ -1,0 +1,289 @@
+"""Blocklists over time: proofs that are shared and renewed, limits, keys, the catalogue."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from ipaddress import IPv4Network, ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from structlog.testing import capture_logs
+
+from checks.blocklist.catalogue import ZoneEntry, built_in, chosen
+from checks.blocklist.check import BlocklistCheck
+from checks.blocklist.settings import BlocklistSettings
+from monitor.check import DnsAnswer, Question
+from monitor.model import AddressTarget, DomainTarget, Look, LookState, Outcome, Severity
+from monitor.protocol.dnsbl import State, read
+from monitor.world.fake import FakeWorld
+
+SHARED = Path(__file__).parents[3] / "shared/conformance/blocklists/rspamd.json"
+ZEN = "zen.spamhaus.org"
+PROVED = {f"2.0.0.127.{ZEN}": "127.0.0.2"}
+LISTED = {**PROVED, f"10.2.0.192.{ZEN}": "127.0.0.2"}
+
+
+def check(**settings: Any) -> BlocklistCheck:
+    return BlocklistCheck(BlocklistSettings.model_validate({"zones": [ZEN], **settings}))
+
+
+def address(text: str = "192.0.2.10") -> AddressTarget:
+    return AddressTarget(ip_address(text), "example.com")
+
+
+async def look(
+    made: BlocklistCheck, world: FakeWorld, target: Any = None, *, confirming: bool = False
+) -> Look:
+    outcome = await made.run(target or address(), world.world(confirming=confirming))
+    return outcome.looks[0]
+
+
+def samples(outcome: Outcome, gauge: str) -> dict[str, float]:
+    return {
+        " ".join(sample.labels.values()): sample.value
+        for sample in outcome.samples
+        if sample.gauge == gauge
+    }
+
+
+# --- proofs -----------------------------------------------------------------------------------------
+
+
+class SlowWorld(FakeWorld):
+    """Lets others run between a question and its answer."""
+
+    async def ask_many(self, questions: Sequence[Question]) -> list[DnsAnswer]:
+        await asyncio.sleep(0)
+        return await super().ask_many(questions)
+
+
+async def test_targets_at_the_same_time_share_one_proof() -> None:
+    fake, made = SlowWorld(a=PROVED), check()
+    targets = [address(f"192.0.2.{n}") for n in range(20)]
+    outcomes = await asyncio.gather(*(made.run(t, fake.world()) for t in targets))
+    assert all(outcome.looks[0].state is LookState.KNOWN for outcome in outcomes)
+    assert len(fake.asked) == 3 + len(targets)
+
+
+async def test_a_good_proof_holds_for_an_hour() -> None:
+    fake, made = FakeWorld(a=PROVED), check()
+    for seconds, questions in ((0, 4), (3599, 5), (1, 9)):
+        fake.clock.advance(seconds)
+        assert (await look(made, fake)).state is LookState.KNOWN
+        assert len(fake.asked) == questions
+
+
+async def test_a_bad_zone_is_asked_again_soon_then_less_and_less_and_never_about_the_target() -> (
+    None
+):
+    fake, made = FakeWorld(a={f"*.{ZEN}": "127.255.255.254"}), check()
+    for seconds, proofs in ((0, 1), (9, 1), (1, 2), (19, 2), (1, 3), (39, 3), (1, 4)):
+        fake.clock.advance(seconds)
+        assert (await look(made, fake)).state is LookState.UNKNOWN
+        assert len(fake.asked) == 3 * proofs
+    assert not any(question.name.startswith("10.2.0.192") for question in fake.asked)
+
+
+async def test_what_makes_a_zone_unusable_is_logged_once_and_its_recovery_too() -> None:
+    bad, good, made = FakeWorld(a={f"*.{ZEN}": "127.0.0.2"}), FakeWorld(a=PROVED), check()
+    good.memory, good.clock = bad.memory, bad.clock
+    with capture_logs() as logs:
+        for world in (bad, bad, good, good):
+            await look(made, world)
+            bad.clock.advance(60)
+    events = [(entry["event"], entry["zone"], entry["kind"]) for entry in logs]
+    assert events == [
+        ("blocklist.zone_unusable", ZEN, "ip4"),
+        ("blocklist.zone_usable", ZEN, "ip4"),
+    ]
+    assert "lists everyone" in logs[0]["reason"]
+
+
+async def test_a_zone_that_begins_to_list_everyone_confirms_nothing() -> None:
+    fake, made = FakeWorld(a=PROVED), check()
+    await look(made, fake)
+    fake.clock.advance(600)
+    wild = FakeWorld(a={f"*.{ZEN}": "127.0.0.2"})
+    wild.memory, wild.clock = fake.memory, fake.clock
+    assert (await look(made, wild)).findings, "the old proof still holds for a first look"
+    confirmed = await look(made, wild, confirming=True)
+    assert (confirmed.state, confirmed.findings) == (LookState.UNKNOWN, ())
+    assert "lists everyone" in confirmed.reason
+
+
+async def test_a_true_listing_is_confirmed() -> None:
+    fake, made = FakeWorld(a=LISTED), check()
+    await look(made, fake)
+    fake.clock.advance(600)
+    assert [f.code for f in (await look(made, fake, confirming=True)).findings] == [
+        "address_listed"
+    ]
+
+
+async def test_a_zone_that_refuses_after_its_proof_is_not_asked_on() -> None:
+    fake, made = FakeWorld(a={**PROVED, f"10.2.0.192.{ZEN}": "127.255.255.255"}), check()
+    outcome = await made.run(address(), fake.world())
+    assert samples(outcome, "blocklist_zone_usable") == {f"{ZEN} critical": 0.0}
+    asked = len(fake.asked)
+    assert (await look(made, fake, address("192.0.2.11"))).state is LookState.UNKNOWN
+    assert len(fake.asked) == asked
+
+
+# --- what is counted ----------------------------------------------------------------------------------
+
+
+async def test_looks_and_questions_are_counted() -> None:
+    fake = FakeWorld(a=LISTED, fail={"*.bl.spamcop.net": "timeout"})
+    made = check(zones=[ZEN, "bl.spamcop.net"])
+    outcome = await made.run(address(), fake.world())
+    assert samples(outcome, "blocklist_zones") == {"listed": 1.0, "clean": 0.0, "unknown": 1.0}
+    assert samples(outcome, "blocklist_zone_usable") == {
+        f"{ZEN} critical": 1.0,
+        "bl.spamcop.net critical": 0.0,
+    }
+    assert samples(outcome, "blocklist_zone_queries_total") == {
+        f"{ZEN} listed": 1.0,
+        f"{ZEN} proof": 3.0,
+        "bl.spamcop.net proof": 3.0,
+    }
+    again = await made.run(address(), fake.world())
+    assert samples(again, "blocklist_zone_queries_total") == {f"{ZEN} listed": 1.0}
+
+
+async def test_a_zones_free_use_is_not_overdrawn_and_is_new_every_day() -> None:
+    entry = {
+        "zone": "bl.lab.example",
+        "kinds": ["ip4"],
+        "codes": {"127.0.0.2": {"meaning": "spam", "severity": "page"}},
+        "queries_a_day": 5,
+    }
+    fake = FakeWorld(a={"2.0.0.127.bl.lab.example": "127.0.0.2"})
+    made = check(catalogue=[entry], zones=["bl.lab.example"])
+    states = [(await look(made, fake)).state for _ in range(3)]
+    assert states == [LookState.KNOWN, LookState.KNOWN, LookState.NOT_DUE]
+    fake.clock.advance(86400)
+    assert (await look(made, fake)).state is LookState.KNOWN
+
+
+async def test_a_key_is_shown_nowhere() -> None:
+    fake = FakeWorld(fail={"*.s3cret.zen.dq.spamhaus.net": "timeout"})
+    settings = BlocklistSettings.model_validate({"keys": {"spamhaus_dqs": "s3cret"}})
+    made = BlocklistCheck(settings)
+    with capture_logs() as logs:
+        outcome = await made.run(address(), fake.world())
+    assert any("s3cret" in question.name for question in fake.asked)
+    assert "s3cret" not in f"{outcome!r} {logs!r} {settings!r}"
+
+
+# --- which zones --------------------------------------------------------------------------------------
+
+
+def names(**settings: Any) -> list[str]:
+    made = BlocklistSettings.model_validate(settings)
+    keys = dict.fromkeys(made.keys, "key")
+    return [zone.name for zone in chosen(built_in(), made.zones, keys)]
+
+
+def test_a_dozen_zones_that_receivers_use_are_asked_unless_others_are_named() -> None:
+    usual = names()
+    assert {ZEN, "dbl.spamhaus.org", "b.barracudacentral.org", "bl.spamcop.net"} <= set(usual)
+    assert 10 <= len(usual) <= 13
+    assert names(zones=["bl.blocklist.de", ZEN, ZEN]) == ["bl.blocklist.de", ZEN]
+
+
+def test_a_key_alone_puts_the_keyed_zones_in_place_of_the_public_ones() -> None:
+    keyed = names(keys={"spamhaus_dqs": "k3y"})
+    assert {"zen.dq.spamhaus.net", "dbl.dq.spamhaus.net"} <= set(keyed)
+    assert not {ZEN, "dbl.spamhaus.org"} & set(keyed)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"zones": ["zen.spamhaus.og"]}, r"not in the catalogue \(did you mean 'zen.spamhaus.org'"),
+        ({"zones": ["zen.dq.spamhaus.net"]}, r"set keys\.spamhaus_dqs"),
+        ({"zones": []}, "at least 1 item"),
+        ({"keys": {"spamhaus": "x"}}, "no zone has the key `spamhaus`"),
+        ({"keys": {"abusix": "a b"}}, "the key abusix is no part of a domain name"),
+        ({"catalogue": [{"zone": "a.b", "kinds": ["ip5"]}]}, "'ip4', 'ip6' or 'domain'"),
+        ({"catalogue": [{"zone": "a.b", "kinds": ["ip4"], "bits": {3: {}}}]}, "1, 2, 4, 8"),
+        ({"catalogue": 2 * [{"zone": "a.b", "kinds": ["ip4"]}]}, "`a.b` is there twice"),
+        ({"catalogue": [{"zone": "a b", "kinds": ["ip4"]}]}, "should match pattern"),
+        ({"catalogue": [{"zone": "a.b", "kinds": []}]}, "at least 1 item"),
+        ({"catalogue": [{"zone": "a.b", "kinds": ["ip4"], "code": {}}]}, "not permitted"),
+    ],
+)
+def test_bad_settings_are_named(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        BlocklistSettings.model_validate(settings)
+
+
+# --- the catalogue ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", built_in())
+def test_every_fact_of_the_catalogue_has_a_source(name: str) -> None:
+    entry = built_in()[name]
+    assert entry.sources
+    assert entry.codes or entry.bits or entry.other, "no answer of it would mean anything"
+    assert bool(entry.key) is entry.zone.startswith("{key}.")
+    assert not entry.instead_of or entry.instead_of in built_in()
+
+
+@pytest.mark.parametrize("name", built_in())
+def test_no_answer_is_a_listing_and_a_refusal(name: str) -> None:
+    entry = built_in()[name]
+    for network in entry.codes:
+        assert network.subnet_of(IPv4Network("127.0.0.0/8"))
+        assert not any(network.subnet_of(n) for n in (*entry.refused, *entry.not_listed))
+    assert not any(bit & entry.refused_bits for bit in entry.bits)
+
+
+RSPAMD = [zone for zone in json.loads(SHARED.read_text()) if zone["zone"] in built_in()]
+
+
+@pytest.mark.parametrize("theirs", RSPAMD, ids=lambda zone: zone["name"])
+def test_answers_are_read_as_rspamd_reads_them(theirs: dict[str, Any]) -> None:
+    """Listed, blocked or no listing; where we differ, the catalogue says why."""
+    entry = built_in()[theirs["zone"]]
+    (zone,) = chosen(built_in(), [entry.name], {entry.key: "key"})
+    codes = {code: symbol for symbol, codes in theirs["codes"].items() for code in codes}
+    codes |= {f"127.0.0.{bit}": symbol for symbol, bit in theirs["bits"].items()}
+    # Where rspamd names no code, every answer is a listing to it.
+    codes = codes or {"127.0.0.2": theirs["name"]}
+    differing = {
+        code: symbol
+        for code, symbol in codes.items()
+        if read([code], zone.codes).state is not rspamd_state(symbol)
+    }
+    assert not differing or entry.differs
+
+
+def rspamd_state(symbol: str) -> State:
+    if "BLOCKED" in symbol or "PROHIBIT" in symbol:
+        return State.REFUSED
+    return State.CLEAN if symbol.startswith("RWL_") else State.LISTED
+
+
+def test_zones_that_page_weigh_more_than_all_others() -> None:
+    zones = chosen(built_in(), None, {})
+    assert {z.weight for z in zones if z.severity is Severity.CRITICAL} == {1.0}
+    assert sum(z.weight for z in zones if z.severity is not Severity.CRITICAL) < 1.0
+
+
+def test_a_domain_target_is_asked_in_domain_zones_only() -> None:
+    fake = FakeWorld()
+    outcome = asyncio.run(
+        check(zones=["dbl.spamhaus.org", ZEN]).run(DomainTarget("example.com"), fake.world())
+    )
+    assert [look.subject for look in outcome.looks] == ["dbl.spamhaus.org"]
+
+
+def test_an_entry_of_the_configuration_takes_the_place_of_the_known_one() -> None:
+    own = {"zone": ZEN, "kinds": ["ip6"], "other": {"meaning": "x", "severity": "info"}}
+    entry = ZoneEntry.model_validate(own)
+    made = BlocklistCheck(BlocklistSettings(catalogue=(entry,), zones=(ZEN,)))
+    outcome = asyncio.run(made.run(address(), FakeWorld().world()))
+    assert outcome.failure == "no zone that is configured lists IPv4 addresses"
