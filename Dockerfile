@@ -3,7 +3,8 @@
 #     docker build -t deliverability-monitor .
 #     docker run -p 127.0.0.1:9825:9825 deliverability-monitor run --domain example.com
 #
-# It runs with a read-only root file system; state goes to /state.
+# A configuration mounted at /etc/deliverability/config.yaml is found without an argument. The root file
+# system may be read-only; state goes to /state.
 ARG BASE_IMAGE=python:3.13-slim-trixie
 
 FROM ${BASE_IMAGE} AS build
@@ -30,6 +31,7 @@ COPY --from=build /opt/deliverability /opt/deliverability
 ENV PATH=/opt/deliverability/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    DELIVERABILITY_CONFIG=/etc/deliverability/config.yaml \
     DELIVERABILITY_SERVER__LISTEN=0.0.0.0:9825
 USER 9825:9825
 WORKDIR /state
