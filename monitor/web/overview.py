@@ -45,13 +45,14 @@ class Overview:
     """Everything at one moment.
 
     Attributes:
+        clauses: the headline, the weightiest clause first.
         counts: results by state, the targets that wait among them.
         rows: the domains, the worst first; checks: the columns.
         findings, blindness: about the domains; `own_findings`, `own_blindness` about the monitor itself.
     """
 
     state: State
-    headline: str
+    clauses: tuple[str, ...]
     counts: Mapping[State, int]
     rows: tuple[Row, ...]
     checks: tuple[str, ...]
@@ -60,6 +61,11 @@ class Overview:
     own_state: State
     own_findings: tuple[FindingView, ...]
     own_blindness: tuple[Blindness, ...]
+
+    @property
+    def headline(self) -> str:
+        """The whole headline in one sentence."""
+        return "; ".join(self.clauses)
 
 
 def overview(snapshot: Snapshot) -> Overview:
@@ -72,7 +78,7 @@ def overview(snapshot: Snapshot) -> Overview:
     states = [result.state for result in shown] + [State.WAITING] * waiting
     return Overview(
         state=worst_state(states),
-        headline=headline(shown, waiting),
+        clauses=headline(shown, waiting),
         counts=Counter(states),
         rows=tuple(
             sorted(
@@ -98,8 +104,8 @@ def overview(snapshot: Snapshot) -> Overview:
     )
 
 
-def headline(shown: Sequence[ResultView], waiting: int) -> str:
-    """One sentence. It never says that all is fine while something is unknown or was not looked at."""
+def headline(shown: Sequence[ResultView], waiting: int) -> tuple[str, ...]:
+    """Clauses, the weightiest first. They never say that all is fine while something is unknown or waits."""
     critical, warning = (_things(shown, one) for one in (Severity.CRITICAL, Severity.WARNING))
     unseen = sum(_unseen(result) for result in shown)
     clauses = []
@@ -114,7 +120,7 @@ def headline(shown: Sequence[ResultView], waiting: int) -> str:
         clauses.append(f"{counted(unseen, 'thing')} we cannot see")
     if waiting:
         clauses.append(f"{counted(waiting, 'look')} still to come")
-    return "; ".join(clauses)
+    return tuple(clauses)
 
 
 def grouped(spots: Iterable[BlindSpot]) -> tuple[Blindness, ...]:
@@ -128,7 +134,9 @@ def grouped(spots: Iterable[BlindSpot]) -> tuple[Blindness, ...]:
             reason,
             matters,
             tuple(
-                f"{spot.target} ({spot.subject})" if spot.subject else spot.target
+                spot.target
+                if spot.subject in {"", spot.target}
+                else f"{spot.target} ({spot.subject})"
                 for spot in members
             ),
             tuple(dict.fromkeys(spot.domain for spot in members)),

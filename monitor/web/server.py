@@ -6,11 +6,14 @@ from typing import Final
 
 from aiohttp import web
 
+from monitor.web.api import Api
 from monitor.web.backend import Backend
 from monitor.web.bodies import BODY_LIMIT
 from monitor.web.guard import Guard
 from monitor.web.hooks import Hooks
 from monitor.web.operations import Operations
+from monitor.web.pages import Pages
+from monitor.web.probe import Prober
 from monitor.web.site import Site
 
 FINISH_SECONDS: Final = 2.5
@@ -55,7 +58,15 @@ def build_application(backend: Backend) -> web.Application:
     guard = Guard()
     application = web.Application(client_max_size=BODY_LIMIT, middlewares=[guard.handle])
     application[_GUARD] = guard
-    for part in (Operations(backend), Hooks(backend), Site(backend)):
+    pages = Pages()
+    parts = (
+        Operations(backend),
+        Hooks(backend),
+        Prober(backend, pages),
+        Api(backend),
+        Site(backend, pages),
+    )
+    for part in parts:
         application.add_routes(part.routes())
     return application
 

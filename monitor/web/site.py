@@ -1,13 +1,10 @@
 """The status site: plain HTML, one style sheet, no script."""
 
 import asyncio
-import hashlib
-from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import parse_qs, quote
 
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitor.store.kept import Baseline
 from monitor.web import text
@@ -16,36 +13,20 @@ from monitor.web.bodies import read_body
 from monitor.web.domain_page import digest, domain_page
 from monitor.web.guard import refuse_other_sites
 from monitor.web.overview import overview
+from monitor.web.pages import Pages
 from monitor.web.replies import html_reply
 from monitor.web.runbooks import runbook_html
 from monitor.web.view import State
 
 FINDINGS_SHOWN: Final = 50
 
-_SYMBOLS: Final = {
-    "ok": "✓",
-    "warning": "▲",
-    "critical": "✕",
-    "unknown": "?",
-    "waiting": "…",
-    "info": "i",
-}
-_ICON_COLOURS: Final = {
-    "ok": "#2c8a57",
-    "warning": "#d08a1d",
-    "critical": "#c92f3a",
-    "unknown": "#7a5cc4",
-    "waiting": "#71839a",
-}
-
 
 class Site:
     """`/`, `/domains/…`, `/runbooks/…` and the style sheet."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, pages: Pages) -> None:
         self._backend = backend
-        self._style = files("monitor.web").joinpath("static/site.css").read_bytes()
-        self._templates = _templates(hashlib.sha256(self._style).hexdigest()[:12])
+        self._pages = pages
 
     def routes(self) -> list[web.RouteDef]:
         """The routes."""
@@ -102,7 +83,7 @@ class Site:
     async def style(self, _request: web.Request) -> web.Response:
         """The style sheet; its address changes with it."""
         return web.Response(
-            body=self._style,
+            body=self._pages.style,
             content_type="text/css",
             charset="utf-8",
             headers={"Cache-Control": "public, max-age=86400"},
@@ -130,49 +111,10 @@ class Site:
     def _page(
         self, template: str, snapshot: Snapshot, state: State, *, status: int = 200, **fields: Any
     ) -> web.Response:
-        page = self._templates.get_template(template).render(
-            organisation=snapshot.organisation,
-            version=snapshot.version,
-            now=snapshot.at,
-            state=state,
-            **fields,
-        )
+        page = self._pages.render(template, snapshot, state, **fields)
         return html_reply(page, status=status)
 
 
 def _is(baseline: Baseline, key: tuple[str, str, str], named: str) -> bool:
     found = (baseline.check, baseline.target, baseline.subject)
     return found == key and digest(baseline.seen) == named
-
-
-def _templates(style_version: str) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("monitor.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
-        ago=text.ago,
-        clock=text.clock,
-        counted=text.counted,
-        icon=_icon,
-        iso=text.iso,
-        one_line=text.one_line,
-        query=lambda **fields: urlencode(fields),
-        states=tuple(State),
-        style_version=style_version,
-        symbols=_SYMBOLS,
-    )
-    return environment
-
-
-def _icon(state: State) -> str:
-    """A round in the state's colour, for the browser's tab."""
-    colour = _ICON_COLOURS[state]
-    drawn = (
-        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
-        f"<circle cx='8' cy='8' r='7' fill='{colour}'/></svg>"
-    )
-    return f"data:image/svg+xml,{quote(drawn)}"

@@ -95,14 +95,14 @@ def worst_state(states: Iterable[State]) -> State:
 def results(snapshot: Snapshot) -> list[ResultView]:
     """Every result, in the order of domain, check, target."""
     ordered = sorted(snapshot.kept, key=lambda kept: (kept.domain, kept.check, kept.target))
-    return [_result(kept, snapshot) for kept in ordered]
+    return [result(kept, snapshot) for kept in ordered]
 
 
 def cells(snapshot: Snapshot, shown: Iterable[ResultView]) -> dict[str, dict[str, Cell]]:
     """The cells by domain and check; a check that has no target of a domain has no cell there."""
     found: dict[tuple[str, str], list[State]] = {}
-    for result in shown:
-        found.setdefault((result.kept.domain, result.kept.check), []).append(result.state)
+    for one in shown:
+        found.setdefault((one.kept.domain, one.kept.check), []).append(one.state)
     for check, _target, domain in snapshot.waiting:
         found.setdefault((domain, check), []).append(State.WAITING)
     table: dict[str, dict[str, Cell]] = {}
@@ -127,7 +127,8 @@ def by_severity(findings: Iterable[FindingView]) -> list[FindingView]:
     )
 
 
-def _result(kept: Kept, snapshot: Snapshot) -> ResultView:
+def result(kept: Kept, snapshot: Snapshot) -> ResultView:
+    """One result as it is at `snapshot.at`: what nobody has looked at for too long is `unknown`."""
     late = _overdue(kept, snapshot)
     state = State(kept.status.value)
     if late and state in {State.OK, State.WARNING}:
