@@ -1,7 +1,7 @@
 """Every case folder of every check: a world as data, and what the check must learn of it.
 
 `tests/cases/<check>/NN-what/zone.yaml` holds the arguments of `FakeWorld`, with SMTP conversations by
-`address:port`. `expected.yaml` holds:
+`address:port`, and counts as a list of {sender, domain, stream, provider, windows}. `expected.yaml` holds:
 
     target: {…}                     the target's fields
     settings: {…}                   the check's own settings; none where left out
@@ -28,14 +28,16 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from monitor.check import About, SmtpConversation
-from monitor.model import Finding, Look, LookState, Outcome, Sample
+from monitor.check import About, SmtpConversation, Threshold
+from monitor.model import Counts, Finding, Look, LookState, Outcome, Sample
 from monitor.world.fake import FakeWorld
 
 CASES = Path(__file__).parents[1] / "cases"
 FOLDERS = sorted(path.parent for path in CASES.glob("*/*/expected.yaml"))
 CHECKS = sorted({folder.parent.name for folder in FOLDERS})
 _CONVERSATION = TypeAdapter(SmtpConversation)
+_WINDOWS = TypeAdapter(dict[int, Counts])
+_THRESHOLDS = TypeAdapter(dict[str, Threshold])
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,13 @@ def fake_world(zone: dict[str, Any]) -> FakeWorld:
         address, _, port = place.rpartition(":")
         conversation = {"address": address, "phases": {}} | fields
         conversations[address, int(port)] = _CONVERSATION.validate_python(conversation)
-    return FakeWorld(smtp=conversations, **zone)
+    counts: dict[tuple[str, str], dict[tuple[str, str], dict[int, Counts]]] = {}
+    for row in zone.pop("counts", []):
+        whose = counts.setdefault((row["sender"], row["domain"]), {})
+        windows = _WINDOWS.validate_python(row["windows"])
+        whose[row.get("stream", "other"), row.get("provider", "gmail")] = windows
+    thresholds = _THRESHOLDS.validate_python(zone.pop("thresholds", {}))
+    return FakeWorld(smtp=conversations, counts=counts, thresholds=thresholds, **zone)
 
 
 async def outcome_of(case: Case) -> tuple[Any, Outcome]:
@@ -117,7 +125,7 @@ def compare(check: Any, look: Look, expected: dict[str, Any] | str) -> None:
     if "record" in expected:
         assert look.record == expected["record"]
     if "samples" in expected:
-        assert dict(map(flat, look.samples)) == expected["samples"]
+        assert dict(map(flat, look.samples)) == pytest.approx(expected["samples"], abs=1e-6)
     for accepted, classification in expected.get("drift", {}).items():
         drift = check.classify(accepted, look.record)
         assert (drift.classification if drift else "same") == classification, drift
