@@ -12,7 +12,7 @@ READ_SECONDS: Final = 10.0
 """How long a client may take to send a body."""
 
 
-async def read_body(request: web.Request, *, seconds: float = READ_SECONDS) -> bytes:
+async def read_body(request: web.Request) -> bytes:
     """The body as it was sent.
 
     Raises:
@@ -24,7 +24,7 @@ async def read_body(request: web.Request, *, seconds: float = READ_SECONDS) -> b
     if announced > BODY_LIMIT:
         raise web.HTTPRequestEntityTooLarge(max_size=BODY_LIMIT, actual_size=announced)
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(READ_SECONDS):
             return await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout(text="the body did not arrive in time") from None
