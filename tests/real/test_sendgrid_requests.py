@@ -137,9 +137,8 @@ async def counted(site: Daemon, sender: str) -> Counter[str]:
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=[r.case["id"] for r in REQUESTS])
-async def test_a_recorded_request_counts_as_expected_and_once(
-    site: Daemon, request_: Recorded
-) -> None:
+async def test_conformance_sendgrid(site: Daemon, request_: Recorded) -> None:
+    """It counts as expected, and posted again it counts no more."""
     status, reply = await post(site, request_.name, request_.body, request_.headers)
     if not request_.welcome:
         assert status == 401
