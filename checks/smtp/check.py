@@ -1,13 +1,53 @@
 """Whether mail hosts answer, encrypt, and show a certificate that is worth something."""
 
-from typing import ClassVar
+import asyncio
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Annotated, ClassVar
 
-from monitor.check import About, Code, Confirm, Settings, World
-from monitor.model import HostTarget, Outcome, Severity
+from pydantic import Field, ValidationInfo, field_validator
+
+from checks.smtp import certificate, evaluate
+from checks.smtp.certificate import Limits
+from checks.smtp.evaluate import Conversed
+from monitor.check import (
+    About,
+    Code,
+    Confirm,
+    DnsAnswer,
+    Gauge,
+    Question,
+    Settings,
+    SmtpConversation,
+    SmtpFailure,
+    World,
+)
+from monitor.model import HostTarget, Look, LookState, Outcome, Severity
+
+MAX_ADDRESSES = 8
+"""Of one host: enough for every real one, and no more connections than a guest should make."""
+
+REMEMBERED_SECONDS = 7 * 86400.0
+_IPV6_WORKS = "IPv6 works"
+
+
+class SmtpSettings(Settings):
+    """When a certificate's end is near; of a short-lived one, the last third and eighth of its life."""
+
+    certificate_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 21
+    certificate_critical_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 7
+
+    @field_validator("certificate_critical_days")
+    @classmethod
+    def _graver_is_later(cls, days: float, info: ValidationInfo) -> float:
+        warning = info.data.get("certificate_warning_days")
+        if warning is not None and days > warning:
+            raise ValueError(f"is more than certificate_warning_days ({warning:g})")
+        return days
 
 
 class SmtpCheck:
-    """Converses with each address of a host."""
+    """Converses with each address of a host as a guest: EHLO, STARTTLS, EHLO, QUIT."""
 
     about: ClassVar[About] = About(
         name="smtp",
@@ -15,13 +55,105 @@ class SmtpCheck:
         targets=HostTarget,
         interval=900.0,
         timeout=90.0,
-        codes=(Code("unreachable", Severity.CRITICAL, "the host does not answer"),),
+        settings=SmtpSettings,
+        codes=(
+            Code("unresolvable", Severity.WARNING, "the host has no address"),
+            Code("unreachable", Severity.CRITICAL, "the host does not answer"),
+            Code("refuses", Severity.WARNING, "the host refuses to talk"),
+            Code("protocol_error", Severity.WARNING, "the host breaks the protocol"),
+            Code("starttls_missing", Severity.WARNING, "mail travels unencrypted"),
+            Code(
+                "starttls_injection", Severity.CRITICAL, "plaintext follows the answer to STARTTLS"
+            ),
+            Code("tls_failed", Severity.WARNING, "TLS does not come about"),
+            Code("tls_outdated", Severity.WARNING, "TLS older than 1.2"),
+            *certificate.CODES,
+        ),
+        gauges=(
+            Gauge("smtp_up", "1 where an address of the host answers, 0 where none does."),
+            Gauge(
+                "smtp_phase_duration_seconds",
+                "How long a phase of the conversation took, at the slowest address.",
+                labels=("target", "domain", "phase"),
+            ),
+            Gauge(
+                "tls_protocol_accepted",
+                "1 for each TLS version negotiated with the host.",
+                labels=("target", "domain", "protocol"),
+            ),
+            Gauge(
+                "certificate_not_after_timestamp_seconds",
+                "When the host's certificate ends, or ended; the earliest of its addresses.",
+            ),
+        ),
         confirm=Confirm.OTHER_PATH,
     )
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: SmtpSettings) -> None:
+        self._limits = Limits(
+            warning=settings.certificate_warning_days * 86400,
+            critical=settings.certificate_critical_days * 86400,
+        )
 
-    async def run(self, target: HostTarget, world: World) -> Outcome:  # noqa: ARG002
-        """One conversation with each address."""
-        return Outcome.unknown("not finished")
+    async def run(self, target: HostTarget, world: World) -> Outcome:
+        """A look at every address of the host, all at once."""
+        addresses, blindness = await _addresses(target.host, world)
+        if blindness:
+            return Outcome.unknown(blindness)
+        if not addresses:
+            return Outcome((Look.known(evaluate.NAME, (evaluate.unresolvable(target),)),))
+        conversed = await _converse(target, addresses, world)
+        looks = evaluate.looks(target, conversed, self._limits, world.clock.now())
+        if all(look.state is LookState.UNKNOWN for look in looks):
+            # As a whole, so that all that was known of the host stays shown.
+            return Outcome.unknown("; ".join(dict.fromkeys(look.reason for look in looks)))
+        return Outcome(looks, samples=tuple(evaluate.samples(conversed)))
+
+
+async def _addresses(host: str, world: World) -> tuple[list[str], str]:
+    """The host's addresses in a fixed order; or why they could not be found out."""
+    try:
+        return [str(ip_address(host))], ""
+    except ValueError:
+        pass
+    answers = await world.dns.ask_many([Question(host, "A"), Question(host, "AAAA")])
+    found = [records for a in answers if (records := _records(a, world)) is not None]
+    if len(found) < len(answers) and not any(found):
+        return [], "; ".join(answer.blindness for answer in answers if not answer.known)
+    # Name servers rotate their answers: sorted, the same addresses are looked at every time.
+    addresses = {ip_address(text) for records in found for text in records}
+    ordered = sorted(addresses, key=lambda address: (address.version, int(address)))
+    return [str(address) for address in ordered[:MAX_ADDRESSES]], ""
+
+
+def _records(answer: DnsAnswer, world: World) -> Sequence[str] | None:
+    """The records of an answer; those seen last where it tells nothing, None where there are none."""
+    key = f"{answer.question.name} {answer.question.rtype}"
+    if answer.known:
+        world.memory.put(key, answer.records, REMEMBERED_SECONDS)
+        return answer.records
+    remembered = world.memory.get(key)
+    return remembered if isinstance(remembered, tuple) else None
+
+
+async def _converse(target: HostTarget, addresses: Sequence[str], world: World) -> list[Conversed]:
+    """A conversation with each address at once; where one failed, whether that may be our own fault."""
+    talks = await asyncio.gather(
+        *(world.smtp.converse(address, target.host, target.port) for address in addresses)
+    )
+    if any(_is_ipv6(talk.address) and "connect" in talk.phases for talk in talks):
+        world.memory.put(_IPV6_WORKS, value=True, seconds=REMEMBERED_SECONDS)
+    return [await _judged(target, talk, world) for talk in talks]
+
+
+async def _judged(target: HostTarget, talk: SmtpConversation, world: World) -> Conversed:
+    if talk.failure not in {SmtpFailure.CONNECT, SmtpFailure.TIMEOUT}:
+        return Conversed(talk)
+    if _is_ipv6(talk.address) and not world.memory.get(_IPV6_WORKS):
+        reason = f"{talk.address}: no IPv6 connection of ours has ever come about ({talk.reason})"
+        return Conversed(talk, ours=reason, matters=False)
+    return Conversed(talk, ours=await world.canaries.egress(target.port) or "")
+
+
+def _is_ipv6(address: str) -> bool:
+    return ip_address(address).version == 6  # noqa: PLR2004 - IP versions

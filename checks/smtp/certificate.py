@@ -1,0 +1,82 @@
+"""What a host's certificate is worth: its time, its names, who issued it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from monitor.check import Certificate, Code, TlsSession
+from monitor.model import Finding, HostTarget, Severity
+from monitor.protocol.tls import names_match
+
+CODES = (
+    Code("certificate_expired", Severity.CRITICAL, "the certificate has ended"),
+    Code("certificate_expiring", Severity.CRITICAL, "the certificate is about to end"),
+    Code("certificate_name_mismatch", Severity.WARNING, "the certificate names another host"),
+    Code("certificate_untrusted", Severity.WARNING, "nobody trusted issued the certificate"),
+)
+
+_WARNING_SHARE = 1 / 3
+_CRITICAL_SHARE = 1 / 8
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds before a certificate's end from which it is a warning, and critical."""
+
+    warning: float
+    critical: float
+
+
+def findings(target: HostTarget, tls: TlsSession, limits: Limits, now: float) -> Iterator[Finding]:
+    """What is wrong with the certificate of a session; `now` in seconds since the epoch."""
+    if not tls.chain:
+        return
+    leaf = tls.chain[0]
+    expiry = _expiry(target, leaf, limits, now)
+    if expiry:
+        yield expiry
+    if not names_match(target.host, leaf.names):
+        yield Finding(
+            "certificate_name_mismatch",
+            f"the certificate of {target.name} does not name {target.host}",
+            fix=f"Issue a certificate whose names include {target.host}: MTA-STS and strict senders refuse others.",
+            evidence=f"names: {', '.join(leaf.names) or 'none'}",
+        )
+    # Of one that has ended, that it has ended is all there is to say.
+    if tls.untrusted and not (expiry and expiry.code == "certificate_expired"):
+        yield Finding(
+            "certificate_untrusted",
+            f"the certificate of {target.name} is not trusted: {tls.untrusted}",
+            fix=(
+                "Use a certificate of a public authority and send its whole chain. "
+                "A self-signed one is enough only where a signed TLSA record (DANE) names it."
+            ),
+            evidence=f"subject: {leaf.subject}; issuer: {leaf.issuer}",
+        )
+
+
+def _expiry(target: HostTarget, leaf: Certificate, limits: Limits, now: float) -> Finding | None:
+    end = leaf.not_after.timestamp()
+    left = end - now
+    life = end - leaf.not_before.timestamp()
+    day = f"{leaf.not_after:%Y-%m-%d %H:%M} UTC"
+    fix = "Renew it and have the mail server load it; then find out why the renewal did not run."
+    evidence = (
+        f"subject: {leaf.subject}; issuer: {leaf.issuer}; not after: {leaf.not_after.isoformat()}"
+    )
+    if left <= 0:
+        return Finding(
+            "certificate_expired",
+            f"the certificate of {target.name} expired on {day}",
+            fix=fix,
+            evidence=evidence,
+        )
+    if left > min(limits.warning, life * _WARNING_SHARE):
+        return None
+    critical = left <= min(limits.critical, life * _CRITICAL_SHARE)
+    return Finding(
+        "certificate_expiring",
+        f"the certificate of {target.name} ends in {left / 86400:.1f} days, on {day}",
+        fix=fix,
+        evidence=evidence,
+        severity=Severity.CRITICAL if critical else Severity.WARNING,
+    )
