@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from monitor.model import Domain
 from monitor.store.kept import Baseline
 from monitor.web.backend import Snapshot
-from monitor.web.overview import Blindness, Row, grouped
+from monitor.web.overview import Blindness, grouped, headline
 from monitor.web.text import one_line, visible
 from monitor.web.view import (
     Cell,
@@ -64,10 +64,11 @@ class CheckSection:
 
 @dataclass(frozen=True, slots=True)
 class DomainPage:
-    """All that is known of one domain."""
+    """All that is known of one domain; `headline` says it in one sentence."""
 
     domain: Domain
     state: State
+    headline: str
     sections: tuple[CheckSection, ...]
     findings: tuple[FindingView, ...]
     blindness: tuple[Blindness, ...]
@@ -81,11 +82,22 @@ def domain_page(snapshot: Snapshot, name: str) -> DomainPage | None:
     if domain is None:
         return None
     own = [result for result in results(snapshot) if result.kept.domain == name]
-    row = Row(domain, State.UNKNOWN, cells(snapshot, own).get(name, {}))
+    waiting = [(check, target) for check, target, other in snapshot.waiting if other == name]
+    by_check = cells(snapshot, own).get(name, {})
     return DomainPage(
         domain=domain,
-        state=worst_state(cell.state for cell in row.cells.values()),
-        sections=tuple(_section(snapshot, row, check, own) for check in row.cells),
+        state=worst_state(cell.state for cell in by_check.values()),
+        headline="; ".join(headline(own, len(waiting))),
+        sections=tuple(
+            CheckSection(
+                name=check,
+                title=snapshot.checks[check].about.title if check in snapshot.checks else check,
+                cell=cell,
+                results=tuple(result for result in own if result.kept.check == check),
+                waiting=tuple(target for other, target in waiting if other == check),
+            )
+            for check, cell in by_check.items()
+        ),
         findings=tuple(by_severity(f for result in own for f in result.findings)),
         blindness=grouped(spot for result in own for spot in result.blind_spots),
         records=_records(snapshot, own),
@@ -96,21 +108,6 @@ def domain_page(snapshot: Snapshot, name: str) -> DomainPage | None:
 def digest(record: str) -> str:
     """Names a record exactly, whatever characters it has; forms change line ends and control characters."""
     return hashlib.sha256(record.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _section(snapshot: Snapshot, row: Row, check: str, own: Sequence[ResultView]) -> CheckSection:
-    config = snapshot.checks.get(check)
-    return CheckSection(
-        name=check,
-        title=config.about.title if config else check,
-        cell=row.cells[check],
-        results=tuple(result for result in own if result.kept.check == check),
-        waiting=tuple(
-            target
-            for other, target, domain in snapshot.waiting
-            if (other, domain) == (check, row.domain.name)
-        ),
-    )
 
 
 def _records(snapshot: Snapshot, own: Sequence[ResultView]) -> tuple[RecordView, ...]:

@@ -114,10 +114,8 @@ def _reason(refused: web.HTTPException) -> str:
 async def _send(request: web.Request, response: web.StreamResponse) -> None:
     try:
         async with asyncio.timeout(SEND_SECONDS):
-            writer = await response.prepare(request)
+            await response.prepare(request)
             await response.write_eof()
-            if writer is not None:
-                await writer.drain()
     except TimeoutError:
         # A client that does not read holds the whole answer in memory; closing politely would wait for it.
         if request.transport is not None:

@@ -64,6 +64,7 @@ def _environment(style_version: str) -> Environment:
     environment = Environment(
         loader=PackageLoader("monitor.web"),
         autoescape=select_autoescape(),
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

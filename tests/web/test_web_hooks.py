@@ -9,6 +9,7 @@ import pytest
 
 from monitor.ingest.hooks import Reply
 from monitor.web import bodies
+from monitor.web.server import build_application, serve
 
 
 async def test_the_body_arrives_as_it_was_sent(client, backend):
@@ -74,9 +75,10 @@ async def talk(server, sent):
         writer.close()
 
 
-async def test_a_body_that_does_not_come_is_a_408(server, backend, monkeypatch):
+async def test_a_body_that_does_not_come_is_a_408(backend, monkeypatch):
     monkeypatch.setattr(bodies, "READ_SECONDS", 0.1)
     monkeypatch.setattr("monitor.web.server._LINGER_SECONDS", 0.1)
+    server = await serve(build_application(backend), "127.0.0.1:0")
     said = await talk(
         server, b"POST /hooks/shop HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
     )
@@ -84,6 +86,7 @@ async def test_a_body_that_does_not_come_is_a_408(server, backend, monkeypatch):
     assert head.startswith(b"HTTP/1.1 408")
     assert json.loads(body) == {"error": "the body did not arrive in time"}
     assert backend.hooked == []
+    await server.close()
 
 
 async def test_broken_chunks_are_a_400(server, backend):

@@ -157,7 +157,7 @@ async def test_a_failing_backend_is_a_500_without_a_traceback(client, backend):
         assert "secret" not in await answer.text()
 
 
-async def test_closing_lets_a_request_finish(backend):
+async def test_closing_lets_a_request_finish(backend, monkeypatch):
     """SIGTERM during a hook: its events were stored, so the sender must hear so."""
     started, go_on = asyncio.Event(), asyncio.Event()
 
@@ -167,12 +167,13 @@ async def test_closing_lets_a_request_finish(backend):
         return ()
 
     backend.reload = slow_reload
+    monkeypatch.setattr("monitor.web.server._CANCEL_SECONDS", 0.01)
     server = await serve(build_application(backend), "127.0.0.1:0")
     async with aiohttp.ClientSession(server.url) as client, asyncio.TaskGroup() as tasks:
         request = tasks.create_task(client.post("/-/reload"))
         await started.wait()
         closing = tasks.create_task(server.close())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.1)
         assert not closing.done()
         go_on.set()
         assert (await request).status == 200
