@@ -51,8 +51,15 @@ class SelfCheck:
         return _outcome(
             Look.known(NETWORK),
             Look.known(RESOLVER, (_resolver_failing(resolver),) if resolver else ()),
-            Look.known(PORT25, (_egress_blocked(egress),) if egress else ()),
+            _port25(egress, blind=resolver is not None),
         )
+
+
+def _port25(egress: str | None, *, blind: bool) -> Look:
+    """Without names no canary is found: that says nothing of the port."""
+    if egress and blind:
+        return Look.unknown(PORT25, "the resolver cannot be believed")
+    return Look.known(PORT25, (_egress_blocked(egress),) if egress else ())
 
 
 def _outcome(*looks: Look) -> Outcome:
