@@ -105,19 +105,28 @@ def overview(snapshot: Snapshot) -> Overview:
 
 
 def headline(shown: Sequence[ResultView], waiting: int) -> tuple[str, ...]:
-    """Clauses, the weightiest first. They never say that all is fine while something is unknown or waits."""
-    critical, warning = (_things(shown, one) for one in (Severity.CRITICAL, Severity.WARNING))
-    unseen = sum(_unseen(result) for result in shown)
+    """Clauses, the weightiest first. They never say that all is well while something is unknown or waits."""
+    # The monitor's own trouble is told apart; that it is well is no news of the mail.
+    outside = [result for result in shown if result.kept.domain]
+    troubled = any(result.state is not State.OK for result in shown if not result.kept.domain)
+    critical, warning = (_things(outside, one) for one in (Severity.CRITICAL, Severity.WARNING))
+    unseen = sum(_unseen(result) for result in outside)
     clauses = []
     if critical:
         clauses.append(f"{counted(critical, 'thing')} {_verb(critical, 'need')} action now")
     if warning:
         noun = f"{warning} more" if critical else counted(warning, "thing")
         clauses.append(f"{noun} {_verb(warning, 'need')} attention")
-    if not clauses:
-        clauses.append(_calm(shown, unseen, waiting))
-    if unseen:
-        clauses.append(f"{counted(unseen, 'thing')} we cannot see")
+    if not clauses and all(result.state is State.UNKNOWN for result in outside):
+        clauses.append("We cannot see anything" if outside else "Nothing has been looked at yet")
+    else:
+        if not clauses:
+            partly = unseen or waiting or troubled
+            clauses.append("Everything that we can see is fine" if partly else "All is well")
+        if unseen:
+            clauses.append(f"{counted(unseen, 'thing')} we cannot see")
+    if troubled:
+        clauses.append("the monitor itself needs attention")
     if waiting:
         clauses.append(f"{counted(waiting, 'look')} still to come")
     return tuple(clauses)
@@ -161,16 +170,6 @@ def _things(shown: Sequence[ResultView], severity: Severity) -> int:
 
 def _unseen(result: ResultView) -> bool:
     return result.state is State.UNKNOWN or any(spot.matters for spot in result.blind_spots)
-
-
-def _calm(shown: Sequence[ResultView], unseen: int, waiting: int) -> str:
-    # That the monitor itself is well is no news of the mail.
-    outside = [result.state for result in shown if result.kept.domain]
-    if State.OK not in outside:
-        return "We cannot see anything" if outside else "Nothing has been looked at yet"
-    if unseen or waiting:
-        return "Everything that we can see is fine"
-    return "All is well"
 
 
 def _verb(number: int, verb: str) -> str:

@@ -71,10 +71,17 @@ BLIND_WHERE_IT_ONLY_INFORMS = kept(
             snapshot(OWN, OK_MX, waiting=WAITING),
             "Everything that we can see is fine; 1 look still to come",
         ),
-        (snapshot(OWN, BLIND), "We cannot see anything; 1 thing we cannot see"),
+        (snapshot(OWN, BLIND), "We cannot see anything"),
         (snapshot(OWN, waiting=WAITING), "Nothing has been looked at yet; 1 look still to come"),
         (snapshot(), "Nothing has been looked at yet"),
-        (snapshot(DEAD_NETWORK, BLIND), "1 thing needs attention; 1 thing we cannot see"),
+        (
+            snapshot(DEAD_NETWORK, BLIND),
+            "We cannot see anything; the monitor itself needs attention",
+        ),
+        (
+            snapshot(DEAD_NETWORK, OK_MX),
+            "Everything that we can see is fine; the monitor itself needs attention",
+        ),
         (
             snapshot(OWN, kept("mx", "example.com", "example.com", Status.CRITICAL)),
             "1 thing needs action now",
