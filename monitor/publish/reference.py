@@ -49,6 +49,8 @@ WORDS = {
     "boolean": "true or false",
     "object": "map",
     "password": "secret",
+    "ipv4network": "range",
+    "ipv6network": "range",
 }
 """What people call a schema's types and formats."""
 

@@ -29,6 +29,7 @@ def anchors(document: Path) -> set[str]:
 
 def links(document: Path) -> Iterator[str]:
     text = re.sub(r"^```.*?^```", "", document.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"`[^`\n]*`", "``", text)
     found = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
     return (link for link in found if not re.match(r"[a-z]+:", link))
 
