@@ -31,13 +31,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Blindness:
-    """Blind spots of one check with one reason. `where` names targets, with the subject where there is one."""
+    """Blind spots with one reason. `where` names targets, with the subject where there is one."""
 
-    check: str
+    checks: tuple[str, ...]
     reason: str
     matters: bool
     where: tuple[str, ...]
-    domains: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,25 +133,24 @@ def headline(shown: Sequence[ResultView], waiting: int) -> tuple[str, ...]:
 
 def grouped(spots: Iterable[BlindSpot]) -> tuple[Blindness, ...]:
     """Blind spots with one reason together (a dead resolver blinds many), what matters first, the most first."""
-    groups: dict[tuple[str, str, bool], list[BlindSpot]] = {}
+    groups: dict[tuple[str, bool], list[BlindSpot]] = {}
     for spot in spots:
-        groups.setdefault((spot.check, spot.reason, spot.matters), []).append(spot)
+        groups.setdefault((spot.reason, spot.matters), []).append(spot)
     found = [
         Blindness(
-            check,
+            tuple(dict.fromkeys(spot.check for spot in members)),
             reason,
             matters,
-            tuple(
-                spot.target
-                if spot.subject in {"", spot.target}
-                else f"{spot.target} ({spot.subject})"
-                for spot in members
-            ),
-            tuple(dict.fromkeys(spot.domain for spot in members)),
+            tuple(dict.fromkeys(_where(spot) for spot in members)),
         )
-        for (check, reason, matters), members in groups.items()
+        for (reason, matters), members in groups.items()
     ]
-    return tuple(sorted(found, key=lambda one: (not one.matters, -len(one.where), one.check)))
+    return tuple(sorted(found, key=lambda one: (not one.matters, -len(one.where), one.reason)))
+
+
+def _where(spot: BlindSpot) -> str:
+    alone = spot.subject in {"", spot.target}
+    return spot.target if alone else f"{spot.target} ({spot.subject})"
 
 
 def _row(domain: Domain, own: Mapping[str, Cell]) -> Row:

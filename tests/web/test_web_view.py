@@ -133,9 +133,13 @@ def test_an_old_critical_result_stays_critical():
 
 
 def test_one_reason_that_blinds_many_is_told_once():
-    blind = [kept("mx", d.name, d.name, Status.UNKNOWN, failure="no resolver") for d in DOMAINS]
+    blind = [
+        kept(check, domain.name, domain.name, Status.UNKNOWN, failure="no resolver")
+        for check in ("mx", "spf")
+        for domain in DOMAINS
+    ]
     [group] = overview(snapshot(OWN, *blind)).blindness
-    assert (group.check, group.reason) == ("mx", "no resolver")
+    assert (group.checks, group.reason) == (("mx", "spf"), "no resolver")
     assert group.where == ("example.com", "news.example.com")
 
 
