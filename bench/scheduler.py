@@ -7,9 +7,9 @@ APScheduler as one would use it at first: an interval job a target.
 
 import asyncio
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -47,7 +47,7 @@ class TrivialCheck:
     def __init__(self, settings: Settings) -> None:
         pass
 
-    async def run(self, target: DomainTarget, world: World) -> Outcome:
+    async def run(self, _target: DomainTarget, _world: World) -> Outcome:
         return Outcome((Look.known("record"),))
 
 
@@ -181,9 +181,7 @@ async def jobs_a_target() -> Figures:
 
 
 def _add(scheduler: AsyncIOScheduler, run: Any, name: str, due: float) -> None:
-    import datetime
-
-    first = datetime.datetime.fromtimestamp(due, datetime.UTC)
+    first = datetime.fromtimestamp(due, UTC)
     scheduler.add_job(
         run,
         IntervalTrigger(seconds=INTERVAL, start_date=first),
