@@ -45,7 +45,8 @@ class UnknownIncidentError(LookupError):
 class Lab:
     """A small world on loopback, open as long as the context lasts.
 
-    The directory gets `ca.pem`, `config.yaml` (for the daemon), the hooks' secrets and `lab.json` (where all listens; gone when the lab has stopped).
+    The directory gets `ca.pem`, `config.yaml` (for the daemon), the hooks' secrets and `lab.json`
+    (where all listens; gone when the lab has stopped).
     """
 
     def __init__(
