@@ -41,7 +41,7 @@ LOOKED_AT: Mapping[type[Target], str] = {
 CONFIRMED = {
     Confirm.AGAIN: "is confirmed by later looks, past every cache",
     Confirm.OTHER_PATH: "is confirmed by later looks on another path",
-    Confirm.NONE: "counts at once: windows of events are their own confirmation",
+    Confirm.NONE: "counts at once",
 }
 
 WORDS = {
