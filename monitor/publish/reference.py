@@ -125,8 +125,7 @@ def _findings(abouts: Iterable[About]) -> Iterator[str]:
 
 
 def _looked_at(about: About) -> str:
-    kinds = about.targets if isinstance(about.targets, tuple) else (about.targets,)
-    return " and ".join(LOOKED_AT[kind] for kind in kinds)
+    return " and ".join(LOOKED_AT[kind] for kind in about.target_types)
 
 
 def _runbook(check: str, section: str) -> str:
