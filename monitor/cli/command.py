@@ -51,4 +51,14 @@ def only_cause(error: BaseException) -> BaseException:
 
 
 def _debug_option() -> click.Option:
-    return click.Option(["--debug"], is_flag=True, expose_value=False, help="Show tracebacks.")
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        callback=_note_debug,
+        help="Show tracebacks, and all that is logged.",
+    )
+
+
+def _note_debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    context.meta["debug"] = value

@@ -19,6 +19,7 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "run": "run",
+    "check": "check",
     "rules": "rendered",
     "dashboards": "rendered",
     "lab": "lab",

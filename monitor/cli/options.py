@@ -19,3 +19,17 @@ def host_and_port(
         return names.joined(*names.host_port(value))
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def duration(_context: click.Context, _parameter: click.Parameter, value: str) -> float:
+    """Seconds of a duration such as `5s`.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    from monitor.config.durations import parse_duration
+
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None

@@ -1,0 +1,197 @@
+"""One look, now: what there is to look at, looked at all at once and within one time limit."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from monitor.app.assembly import jobs_of
+from monitor.check import Clock, PastResult, Question
+from monitor.cli.report import Report, Result, result_of, unlooked
+from monitor.config.valid import ValidConfig
+from monitor.inventory import Discovery, Inventory, build, discover, target_of
+from monitor.model import (
+    AddressTarget,
+    Counts,
+    Domain,
+    DomainTarget,
+    HostTarget,
+    Status,
+    Target,
+)
+from monitor.runner import Job
+from monitor.runner.execute import once
+from monitor.world.build import Worlds
+
+AT_ONCE = 32
+
+Progress = Callable[[int, int, str], None]
+"""Told how many looks are done, how many there are, and which one was the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to look at: the target that a person named, the configuration cut down to it, the checks."""
+
+    target: Target
+    config: ValidConfig
+    jobs: tuple[Job, ...]
+
+
+class NothingKept:
+    """A one-shot look has no past: no events, no results of other checks."""
+
+    async def counts(
+        self,
+        sender: str,  # noqa: ARG002
+        domain: str,  # noqa: ARG002
+        seconds: Sequence[int],  # noqa: ARG002
+    ) -> Mapping[tuple[str, str], Mapping[int, Counts]]:
+        """None."""
+        return {}
+
+    def of_domain(self, domain: str) -> Sequence[PastResult]:  # noqa: ARG002
+        """None."""
+        return ()
+
+
+def task_of(target: Target, config: ValidConfig, only: Sequence[str]) -> Task:
+    """The task for one target; `only` names the checks to make, all that apply where it is empty.
+
+    What `config` declares of the target counts: selectors, senders, addresses. A domain brings its
+    addresses and mail hosts with it, and nothing of other domains.
+    """
+    if isinstance(target, DomainTarget):
+        config = _cut_down(config, target.name)
+    inventory = build(config, {})
+    target = inventory.find(type(target), target.name) or target
+    jobs = tuple(
+        job
+        for job in jobs_of(config)
+        if (not only or job.name in only) and _applies(job, type(target))
+    )
+    return Task(target, config, jobs)
+
+
+def named_target(text: str) -> Target:
+    """The target that a person names.
+
+    Raises:
+        ValueError: it is no domain, no address and no host:port.
+    """
+    return target_of(text.strip())
+
+
+def _applies(job: Job, kind: type[Target]) -> bool:
+    kinds = {DomainTarget, AddressTarget, HostTarget} if kind is DomainTarget else {kind}
+    return not kinds.isdisjoint(job.about.target_types)
+
+
+def _cut_down(config: ValidConfig, name: str) -> ValidConfig:
+    declared = next((domain for domain in config.domains if domain.name == name), Domain(name))
+    senders = (
+        replace(sender, domains=(name,)) for sender in config.senders if name in sender.domains
+    )
+    return replace(config, domains=(declared,), senders=tuple(senders))
+
+
+async def look(
+    task: Task, worlds: Worlds, clock: Clock, *, seconds: float, progress: Progress
+) -> Report:
+    """Look at everything; what gives no answer within `seconds` is unknown."""
+    run = _Run(task, worlds, clock, progress)
+    started = clock.monotonic()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await run.all()
+    return run.report(seconds=clock.monotonic() - started, limit=seconds)
+
+
+@dataclass(slots=True)
+class _Run:
+    task: Task
+    worlds: Worlds
+    clock: Clock
+    progress: Progress
+    results: dict[tuple[str, str], Result | None] = field(default_factory=dict)
+    discovered: bool = False
+    blindness: str = ""
+    own_trouble: str = ""
+    notes: list[str] = field(default_factory=list)
+    at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    async def all(self) -> None:
+        """Every look; returns when all of them are done."""
+        target = self.task.target
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ask_ourselves())
+            self._start(tasks, [target])
+            if isinstance(target, DomainTarget):
+                inventory = await self._inventory(target.name)
+                self._start(tasks, [*inventory.addresses, *inventory.hosts])
+
+    def report(self, *, seconds: float, limit: float) -> Report:
+        """What was learnt; what has no result yet is unknown."""
+        late = f"no answer within {limit:.0f} s"
+        results = [
+            result or unlooked(check, target, late, limit)
+            for (check, target), result in self.results.items()
+        ]
+        target = self.task.target
+        if isinstance(target, DomainTarget) and (self.blindness or not self.discovered):
+            reason = self.blindness or late
+            results += [unlooked(*key, reason, seconds) for key in self._undiscovered(target.name)]
+        return Report(target.name, tuple(results), seconds, self.own_trouble, tuple(self.notes))
+
+    def _start(self, tasks: asyncio.TaskGroup, targets: Sequence[Target]) -> None:
+        for job in self.task.jobs:
+            for target in targets:
+                if isinstance(target, job.about.target_types):
+                    self.results[job.name, target.name] = None
+                    tasks.create_task(self._look_at(job, target))
+        self._tell("")
+
+    async def _look_at(self, job: Job, target: Target) -> None:
+        async with self.at_once:
+            found = await once(job, target, self.worlds, self.clock)
+        self.results[job.name, target.name] = result_of(found)
+        self._tell(f"{job.name} {target.name}")
+        if isinstance(target, HostTarget) and found.kept.status is Status.UNKNOWN:
+            trouble = await self.worlds.canaries.egress(target.port)
+            self.own_trouble = self.own_trouble or trouble or ""
+
+    async def _ask_ourselves(self) -> None:
+        canaries = self.worlds.canaries
+        trouble = await canaries.network() or await canaries.resolver()
+        self.own_trouble = trouble or self.own_trouble
+
+    async def _inventory(self, name: str) -> Inventory:
+        """The domain's addresses and mail hosts, declared and found."""
+        dns = self.worlds.normal("discovery").dns
+        found = await discover(name, dns, self.clock.now())
+        if found is None:
+            answers = await dns.ask_many([Question(name, "MX"), Question(name, "TXT")])
+            blind = next(answer for answer in answers if not answer.known)
+            self.blindness = f"could not be found out: {blind.blindness}"
+        self.discovered = True
+        discoveries: dict[str, Discovery] = {name: found} if found else {}
+        inventory = build(self.task.config, discoveries)
+        if found and not inventory.addresses and self._jobs_of(AddressTarget):
+            self.notes.append(
+                f"{name} shows no sending address of its own (MX, SPF): "
+                "declare them in a configuration file to have them looked at."
+            )
+        return inventory
+
+    def _undiscovered(self, name: str) -> list[tuple[str, str]]:
+        return [
+            *((job.name, f"addresses of {name}") for job in self._jobs_of(AddressTarget)),
+            *((job.name, f"mail hosts of {name}") for job in self._jobs_of(HostTarget)),
+        ]
+
+    def _jobs_of(self, kind: type[Target]) -> list[Job]:
+        return [job for job in self.task.jobs if kind in job.about.target_types]
+
+    def _tell(self, last: str) -> None:
+        done = sum(result is not None for result in self.results.values())
+        self.progress(done, len(self.results), last)
