@@ -1,0 +1,202 @@
+"""A daemon that looks at a hostile domain and at hosts that misbehave: it ends in time, and passes nothing on."""
+
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+import structlog
+import yaml
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as prometheus_text
+
+from monitor.app.logs import configure_logs
+from monitor.config.installed import installed_checks
+from monitor.lab import Lab
+from tests.e2e.servers import COMMAND, Daemon, free_port, running, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DOMAIN = "hostile.example"
+ODD_NAMES = [
+    "loop",
+    "huge",
+    "garbage",
+    "truncated",
+    "slow",
+    "flapping",
+    "rewritten",
+    "dropped",
+    "refused",
+    "failing",
+    "long",
+]
+ODD_HOSTS = ["tarpit", "endless", "longline", "busy", "injecting", "stalled"]
+SMTP_SECONDS = 12
+SECONDS = 60
+"""Long enough for the slowest check to reach its limit on a busy machine."""
+
+RAW = ("\x1b", "\x00", "\x07", "\u202e", "<script>alert", "<img src=x", "[31m<b")
+"""What the zones hold and nobody must be handed as it is."""
+
+
+def configuration(lab: Lab, listen: str) -> dict[str, Any]:
+    """The lab's, for the hostile ones only; whatever is found counts at once."""
+    document: dict[str, Any] = yaml.safe_load(lab.config_path.read_text())
+    hosts = [f"{name}.hosts.example:{port}" for name in ODD_HOSTS for port in (25, 465, 587)]
+    document["domains"] = [
+        {"name": DOMAIN, "dkim_selectors": ["s1"], "mail_hosts": hosts},
+        *({"name": f"{name}.{DOMAIN}", "dkim_selectors": ["s1"]} for name in ODD_NAMES),
+    ]
+    document["senders"] = [{"name": "mta", "domains": [DOMAIN], "addresses": ["203.0.113.40"]}]
+    document["events"] = {}
+    checks = {name: {"confirmations": 0, "interval": "1h"} for name in installed_checks()}
+    checks["blocklist"] |= {
+        "zones": [entry["zone"] for entry in document["checks"]["blocklist"]["catalogue"]],
+        "catalogue": document["checks"]["blocklist"]["catalogue"],
+    }
+    checks["smtp"]["timeout"] = f"{SMTP_SECONDS}s"
+    document["checks"] = checks
+    document["server"]["listen"] = listen
+    return document
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
+    """The daemon, with its log as people read it, once everything was looked at."""
+    directory: Path = tmp_path_factory.mktemp("hostile")
+    listen = f"127.0.0.1:{free_port()}"
+    config = directory / "config.yaml"
+    async with Lab(directory=directory / "lab", listen=f"127.0.0.1:{free_port()}") as lab:
+        config.write_text(yaml.safe_dump(configuration(lab, listen)))
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
+            running(
+                *(COMMAND, "run", "--config", config, "--log-format", "console"),
+                output=directory / "daemon.log",
+            ) as process,
+        ):
+            found = Daemon(f"http://{listen}", session, config, process)
+            await until("everything was looked at", lambda: looked(found), seconds=SECONDS)
+            yield found
+
+
+async def looked(site: Daemon) -> bool:
+    """Every target has a result, those found in DNS too."""
+    if await site.status("/-/ready") != 200:
+        return False
+    results = (await site.json("/api/v1/results"))["results"]
+    hosts = {r["target"] for r in results if r["check"] == "smtp" and r["domain"] == DOMAIN}
+    waiting = (await site.json("/api/v1/status"))["waiting"]
+    return not waiting and len(hosts) == 3 * len(ODD_HOSTS)
+
+
+async def test_every_check_ends_in_its_time_limit_with_a_status(site: Daemon) -> None:
+    results = (await site.json("/api/v1/results"))["results"]
+    assert {result["check"] for result in results} == set(installed_checks())
+    for result in results:
+        assert result["status"] in {"ok", "warning", "critical", "unknown"}
+        reasons = [result["failure"], *(subject["reason"] for subject in result["subjects"])]
+        assert "the check failed" not in " ".join(reasons), result
+        assert result["status"] != "unknown" or any(reasons), result
+    runs = await site.matching("deliverability_check_duration_seconds_bucket", check="smtp")
+    within = {float(key.split('le="')[1].split('"')[0]): n for key, n in runs.items()}
+    limit = min(bound for bound in within if bound > SMTP_SECONDS)
+    assert within[limit] == within[float("inf")] >= 3 * len(ODD_HOSTS)
+
+
+async def test_what_is_believed_of_odd_blocklists(site: Daemon) -> None:
+    """Zones that list everyone, refuse, are silent or lead to a parking page list nobody for us."""
+    listed = await site.matching("deliverability_blocklist_listed")
+    assert {key.split('zone="')[1].split('"')[0] for key in listed} == {"zen.lab.example"}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+async def test_promtool_finds_nothing_in_the_metrics(site: Daemon) -> None:
+    done = subprocess.run(  # noqa: ASYNC221 - nothing else is to happen meanwhile
+        ["promtool", "check", "metrics"],
+        input=await site.text("/metrics"),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+async def test_both_formats_of_the_metrics_can_be_parsed(site: Daemon) -> None:
+    text = await site.text("/metrics")
+    names = {family.name for family in prometheus_text(text)}
+    accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    async with site.session.get(f"{site.url}/metrics", headers=accept) as answer:
+        assert answer.content_type == "application/openmetrics-text"
+        other = {family.name for family in openmetrics(await answer.text())}
+    assert "deliverability_check_status" in names & other
+    assert "x" not in names | other
+    assert [raw for raw in RAW if raw in text] == []
+
+
+def paths(results: list[dict[str, Any]]) -> list[str]:
+    """Every page and text that says something about the hostile domain."""
+    probes = [
+        f"/probe?check={check}&target={DOMAIN}&debug=true{more}"
+        for check in ("dmarc", "spf", "dkim", "mx", "ns")
+        for more in ("", "&format=text")
+    ]
+    names = {result["domain"] for result in results if result["domain"]}
+    return ["/", *(f"/domains/{name}" for name in sorted(names)), *probes]
+
+
+async def test_pages_show_what_hostile_texts_say_and_do_nothing_they_want(site: Daemon) -> None:
+    results = (await site.json("/api/v1/results"))["results"]
+    for path in paths(results):
+        async with site.session.get(site.url + path) as answer:
+            assert answer.status == 200, path
+            text = await answer.text()
+        if answer.content_type == "text/html":
+            assert [raw for raw in RAW if raw in text] == [], path
+        else:
+            assert [raw for raw in RAW[:4] if raw in text] == [], path
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    page = await site.text(f"/domains/{DOMAIN}")
+    assert "{{7*7}}&lt;img src=x&gt;" in page, "the record is shown, as text"
+
+
+async def test_the_api_is_json_whatever_a_zone_holds(site: Daemon) -> None:
+    for name in ("status", "results", "findings", "domains", "senders", "drift"):
+        async with site.session.get(f"{site.url}/api/v1/{name}") as answer:
+            body = await answer.text()
+        assert answer.content_type == "application/json"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert json.loads(body)
+        assert [raw for raw in RAW[:4] if raw in body] == [], name
+
+
+async def test_the_log_moves_no_cursor(site: Daemon) -> None:
+    """It is written as for a terminal, after requests that try the same."""
+    for path in ("/hooks/%1b%5b31mred", "/probe?check=dmarc&target=%1b%5b31mred"):
+        async with site.session.post(site.url + path, data=b"\x1b[2J") as answer:
+            assert answer.status in {404, 405}
+    log = site.process.output.read_bytes().decode()
+    assert "daemon.listening" in log
+    assert [raw for raw in RAW if raw in log] == []
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("json_", [True, False])
+async def test_text_from_outside_is_escaped_in_either_format_of_the_log(json_: bool) -> None:
+    written = io.StringIO()
+    configure_logs(json=json_, stream=written)
+    try:
+        structlog.get_logger().warning("zone.odd", reason="".join(RAW), answers=["\x1b[2J"])
+    finally:
+        structlog.reset_defaults()
+    line = written.getvalue()
+    assert "zone.odd" in line
+    assert [raw for raw in RAW[:4] if raw in line] == []
