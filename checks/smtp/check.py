@@ -35,7 +35,9 @@ class SmtpSettings(Settings):
     """When a certificate's end is near; of a short-lived one, the last third and eighth of its life."""
 
     certificate_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 21
-    certificate_critical_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 7
+    certificate_critical_days: Annotated[
+        float, Field(gt=0, validate_default=True, description="Days before its end.")
+    ] = 7
 
     @field_validator("certificate_critical_days")
     @classmethod

@@ -15,6 +15,10 @@ from checks.blocklist.catalogue import ZoneEntry, built_in, chosen
 from checks.blocklist.check import BlocklistCheck
 from checks.blocklist.settings import BlocklistSettings
 from monitor.check import DnsAnswer, Question
+from monitor.config.errors import ConfigErrors
+from monitor.config.installed import installed_checks
+from monitor.config.load import load
+from monitor.inventory import build
 from monitor.model import AddressTarget, DomainTarget, Look, LookState, Outcome, Severity
 from monitor.protocol.dnsbl import State, read
 from monitor.world.fake import FakeWorld
@@ -287,3 +291,50 @@ def test_an_entry_of_the_configuration_takes_the_place_of_the_known_one() -> Non
     made = BlocklistCheck(BlocklistSettings(catalogue=(entry,), zones=(ZEN,)))
     outcome = asyncio.run(made.run(address(), FakeWorld().world()))
     assert outcome.failure == "no zone that is configured lists IPv4 addresses"
+
+
+# --- two kinds of targets -----------------------------------------------------------------------------
+
+SENDING = """
+domains: [{name: example.com}, {name: other.example}]
+senders: [{name: mta, domains: [example.com], addresses: [192.0.2.10]}]
+checks: {blocklist: {targets: [%s]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("targets", "looked_at"),
+    [
+        ("", ["192.0.2.10", "example.com", "other.example"]),
+        ("other.example, 192.0.2.10", ["other.example", "192.0.2.10"]),
+        ("9.9.9.9", ["9.9.9.9"]),
+    ],
+)
+def test_addresses_and_domains_are_its_targets(
+    targets: str, looked_at: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "c.yaml").write_text(SENDING % targets)
+    config = load(tmp_path / "c.yaml", {}, installed_checks())
+    found = build(config, {}).targets(config.checks["blocklist"])
+    assert [target.name for target in found] == looked_at
+
+
+def test_a_target_that_is_neither_an_address_nor_a_declared_domain_is_an_error(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "c.yaml").write_text(SENDING % "192.0.2.10, exampl.com")
+    with pytest.raises(ConfigErrors, match=r"targets\[1\]: domain `exampl.com` is not declared"):
+        load(tmp_path / "c.yaml", {}, installed_checks())
+
+
+def test_a_key_may_be_a_reference_and_a_missing_one_is_named(tmp_path: Path) -> None:
+    text = "domains: [{name: a.example}]\nchecks: {blocklist: {keys: {spamhaus_dqs: '${DQS}'}}}"
+    (tmp_path / "c.yaml").write_text(text)
+    config = load(tmp_path / "c.yaml", {"DQS": "k3y"}, installed_checks())
+    zones = {
+        zone.name
+        for zone in config.checks["blocklist"].check(config.checks["blocklist"].settings)._zones
+    }
+    assert "zen.dq.spamhaus.net" in zones
+    with pytest.raises(ConfigErrors, match="the environment variable DQS is not set"):
+        load(tmp_path / "c.yaml", {}, installed_checks())
