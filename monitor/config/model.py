@@ -8,11 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
 
 from monitor.config import names
 from monitor.config.durations import Duration
 from monitor.model import Role
+from monitor.protocol.sendgrid_key import verification_key
 
 _Item = TypeVar("_Item")
 
@@ -222,6 +231,19 @@ class HookConfig(Section):
     ]
     """`${NAME}` or `file:PATH`; several while one is being replaced. For `sendgrid` the verification
     public key (base64 SPKI), as its settings page shows it."""
+
+    @model_validator(mode="after")
+    def _usable_keys(self) -> "HookConfig":
+        if self.kind == "sendgrid":
+            for secret in self.secret:
+                text = secret.get_secret_value()
+                if text.startswith(("${", "file:")):
+                    continue  # could not be resolved, which is said already
+                try:
+                    verification_key(text)
+                except ValueError as error:
+                    raise ValueError(f"secret: {error}") from None
+        return self
 
 
 class EventsConfig(Section):

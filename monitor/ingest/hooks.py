@@ -21,9 +21,10 @@ from monitor.ingest.body import (
 )
 from monitor.ingest.generic import GenericFormat
 from monitor.ingest.reported import Parsed, Reported
-from monitor.ingest.sendgrid import SendGridFormat, verification_key
+from monitor.ingest.sendgrid import SendGridFormat
 from monitor.model import Event, Provider
 from monitor.protocol.platforms import provider_of_domain
+from monitor.protocol.sendgrid_key import verification_key
 from monitor.store.error import StoreError
 from monitor.store.store import Store
 
@@ -80,14 +81,13 @@ class Hook:
 
     Attributes:
         sender: the sender that its events belong to; domains, streams: that sender's.
-        format: None where the configured key is unusable.
     """
 
     name: str
     sender: str
     domains: tuple[str, ...]
     streams: frozenset[str]
-    format: Format | None
+    format: Format
 
 
 class _RefusedError(Exception):
@@ -195,24 +195,17 @@ class HookReceiver:
         )
 
 
-def format_of(config: HookConfig) -> Format | None:
-    """The format of a hook. A key that is none closes the hook, and is told in the log."""
+def format_of(config: HookConfig) -> Format:
+    """The format of a hook."""
     secrets = tuple(secret.get_secret_value() for secret in config.secret)
     match config.kind:
         case "generic":
             return GenericFormat(secrets)
         case "sendgrid":
-            try:
-                return SendGridFormat(tuple(verification_key(secret) for secret in secrets))
-            except ValueError as error:
-                _log.error("hook.key_unusable", hook=config.name, reason=str(error))
-                return None
+            return SendGridFormat(tuple(verification_key(secret) for secret in secrets))
 
 
 def _read(hook: Hook, headers: Headers, body: bytes, now: float) -> Parsed:
-    if hook.format is None:
-        # Our trouble, not the source's: it may send again, and nothing is lost once the key is right.
-        raise _unavailable("the hook's verification key is unusable")
     if len(body) > BODY_LIMIT:
         raise _RefusedError(Outcome.TOO_LARGE, 413, f"the body is larger than {BODY_LIMIT} bytes")
     if not hook.format.authentic(headers, body, now):

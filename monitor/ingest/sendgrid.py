@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from monitor.ingest.body import items_of, json_value, utf8
 from monitor.ingest.reported import (
@@ -51,20 +50,6 @@ _KINDS: Final[Mapping[str, EventKind | None]] = {
     "group_unsubscribe": EventKind.UNSUBSCRIBED,
     "group_resubscribe": None,  # takes an unsubscription back; nothing that we count
 }
-
-
-def verification_key(text: str) -> ec.EllipticCurvePublicKey:
-    """The key that SendGrid's settings show: base64 of a SubjectPublicKeyInfo (RFC 5480), on P-256.
-
-    Raises ValueError.
-    """
-    try:
-        key = load_der_public_key(base64.b64decode("".join(text.split()), validate=True))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise ValueError("not a base64 public key (SubjectPublicKeyInfo)") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise ValueError("not an ECDSA key on P-256")  # noqa: TRY004 -- a wrong text, not a wrong type
-    return key
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ thresholds:
 events:
   hooks:
     - {name: shop, sender: shop-mta, secret: "${KEY}"}
-    - {name: grid, kind: sendgrid, sender: shop-mta, secret: ["file:secret.txt", plain]}
+    - {name: grid, kind: generic, sender: shop-mta, secret: ["file:secret.txt", plain]}
 resolver: {nameservers: ["127.0.0.1:5335", "::1", "[2001:db8::1]:5353"], timeout: 2s}
 network: {allow: [127.0.0.0/8], ports: {25: 2525}, ca: ca.pem}
 store: {url: "sqlite:///state.db"}

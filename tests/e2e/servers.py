@@ -157,7 +157,13 @@ async def daemon(config: Path, directory: Path) -> AsyncIterator[Daemon]:
     async with (
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,
         running(
-            COMMAND, "run", "--config", config, "--log-format", "json", output=directory / "daemon.log"
+            COMMAND,
+            "run",
+            "--config",
+            config,
+            "--log-format",
+            "json",
+            output=directory / "daemon.log",
         ) as process,
     ):
         found = Daemon(f"http://{listen}", session, config, process)

@@ -152,8 +152,10 @@ async def test_a_dead_resolver_is_one_finding_about_ourselves(house: House) -> N
     pages = house.paging.pages
     await until(
         "a ticket about the monitor",
-        lambda: pages.count("firing", alertname="DeliverabilityResolverFailing")
-        or pages.count("firing", alertname="DeliverabilityNetworkDown"),
+        lambda: (
+            pages.count("firing", alertname="DeliverabilityResolverFailing")
+            or pages.count("firing", alertname="DeliverabilityNetworkDown")
+        ),
         seconds=60,
     )
     await until("the shop is unknown", lambda: _blind(house, "ns"), seconds=60)

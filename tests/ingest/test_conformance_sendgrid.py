@@ -11,8 +11,9 @@ import pytest
 from signing import public_text, signed
 
 from monitor.ingest.hooks import Hook, HookReceiver
-from monitor.ingest.sendgrid import SIGNATURE, TIMESTAMP, SendGridFormat, verification_key
+from monitor.ingest.sendgrid import SIGNATURE, TIMESTAMP, SendGridFormat
 from monitor.model import EventKind
+from monitor.protocol.sendgrid_key import verification_key
 from monitor.store.store import Store
 from monitor.world.fake import FakeClock
 

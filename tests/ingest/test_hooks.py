@@ -11,8 +11,9 @@ from structlog.testing import capture_logs
 from monitor.ingest.body import BODY_LIMIT, MalformedError, TooLargeError, inflated
 from monitor.ingest.generic import GenericFormat
 from monitor.ingest.hooks import Hook, HookReceiver
-from monitor.ingest.sendgrid import SendGridFormat, verification_key
+from monitor.ingest.sendgrid import SendGridFormat
 from monitor.model import Counts
+from monitor.protocol.sendgrid_key import verification_key
 from monitor.store.store import Store
 from monitor.world.fake import FakeClock
 
@@ -34,9 +35,8 @@ def receiver(store: Store, clock: FakeClock) -> HookReceiver:
         streams,
         SendGridFormat((verification_key(public_text()),)),
     )
-    closed = Hook("closed", "news", ("news.example",), streams, None)
     domains = ("example.com", "example.org", "news.example")
-    return HookReceiver([shop, grid, closed], domains=domains, store=store, clock=clock)
+    return HookReceiver([shop, grid], domains=domains, store=store, clock=clock)
 
 
 def event(id_: str, at: float, **fields: object) -> dict[str, Any]:
@@ -110,7 +110,6 @@ REFUSED: dict[str, tuple[str, dict[str, str], bytes, int, str]] = {
     "another encoding": ("shop", AUTH | {"Content-Encoding": "br"}, GOOD, 415, "unsupported"),
     "not JSON": ("shop", AUTH, b"{", 400, "malformed"),
     "endless depth": ("shop", AUTH, b'{"a":' * 100_000, 400, "malformed"),
-    "an unusable key": ("closed", AUTH, GOOD, 503, "unavailable"),
 }
 
 
@@ -213,12 +212,12 @@ async def test_many_rejected_events_make_no_endless_reply(receiver: HookReceiver
 async def test_a_reload_goes_on_counting_and_drops_hooks_that_left(
     receiver: HookReceiver, store: Store, clock: FakeClock
 ) -> None:
-    for name in ("shop", "closed"):
+    for name in ("shop", "grid"):
         await receiver.receive(name, AUTH, encoded(event("1", clock.now())))
     shop = Hook("shop", "shop-mta", ("example.com",), frozenset(), GenericFormat(("new secret",)))
     receiver.replace(HookReceiver([shop], domains=("example.com",), store=store, clock=clock))
     assert (await receiver.receive("shop", AUTH, GOOD)).status == 401
-    assert (await receiver.receive("closed", AUTH, GOOD)).status == 404
+    assert (await receiver.receive("grid", AUTH, GOOD)).status == 404
     assert receiver.requests == {
         ("shop", "accepted"): 1,
         ("shop", "unauthenticated"): 1,
