@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
-from podman import Podman, build, confined, engine
+from tests.deploy.podman import Podman, build, confined, engine
 
 pytestmark = pytest.mark.servers
 

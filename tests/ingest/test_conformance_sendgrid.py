@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from signing import public_text, signed
 
 from monitor.ingest.hooks import Hook, HookReceiver
 from monitor.ingest.sendgrid import SIGNATURE, TIMESTAMP, SendGridFormat
@@ -16,6 +15,7 @@ from monitor.model import EventKind
 from monitor.protocol.sendgrid_key import verification_key
 from monitor.store.store import Store
 from monitor.world.fake import FakeClock
+from tests.ingest.signing import public_text, signed
 
 FOLDER = Path(__file__).parents[3] / "shared/conformance/webhooks"
 

@@ -5,7 +5,6 @@ import json
 from typing import Any
 
 import pytest
-from signing import public_text, signed
 from structlog.testing import capture_logs
 
 from monitor.ingest.body import BODY_LIMIT, MalformedError, TooLargeError, inflated
@@ -16,6 +15,7 @@ from monitor.model import Counts
 from monitor.protocol.sendgrid_key import verification_key
 from monitor.store.store import Store
 from monitor.world.fake import FakeClock
+from tests.ingest.signing import public_text, signed
 
 SECRET = "s3cret-canary"
 AUTH = {"AUTHORIZATION": f"Bearer {SECRET}"}

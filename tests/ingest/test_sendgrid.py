@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from signing import KEY, public_text, signed
 
 from monitor.ingest.reported import Parsed
 from monitor.ingest.sendgrid import SendGridFormat
 from monitor.model import EventKind
 from monitor.protocol.sendgrid_key import verification_key
+from tests.ingest.signing import KEY, public_text, signed
 
 NOW = 1_790_000_000.0
 HOUR = 3600

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from asking import values
 
 from monitor.lab import (
     IncidentRefusedError,
@@ -18,6 +17,7 @@ from monitor.lab import (
     list_incidents,
 )
 from monitor.lab.ports import free_port
+from tests.lab.asking import values
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -12,11 +12,11 @@ import dns.exception
 import dns.message
 import dns.rcode
 import pytest
-from asking import ask, values
 from cryptography import x509
 
 from monitor.lab import DEFAULT_SCENARIO, Incident, Lab, ScenarioError, UnknownIncidentError
 from monitor.lab.scenario import ScenarioFile
+from tests.lab.asking import ask, values
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REFUSAL = {"127.255.255.254"}

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prometheus_servers import ALERTMANAGER, alertmanager, ask
-from promtool_runs import needs_promtool, promtool
+
+from tests.publish.prometheus_servers import ALERTMANAGER, alertmanager, ask
+from tests.publish.promtool_runs import needs_promtool, promtool
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CONFIG = DEPLOY / "alertmanager/alertmanager.yml"

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from prometheus_servers import PROMETHEUS, ask, prometheus
 
 from monitor.check import Panel
 from monitor.config.installed import installed_checks
@@ -19,6 +18,7 @@ from monitor.publish.dashboards import render_dashboards
 from monitor.publish.folder import FolderError
 from monitor.publish.names import declared
 from monitor.publish.rules import expr_problems
+from tests.publish.prometheus_servers import PROMETHEUS, ask, prometheus
 
 CHECKS = installed_checks()
 GRAFANA = Path(__file__).parents[2] / "grafana"

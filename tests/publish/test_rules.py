@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import yaml
-from promtool_runs import needs_promtool, promtool, run_unit_tests
 
 from monitor.config.installed import installed_checks
 from monitor.model import MonitorTarget, Severity
@@ -17,6 +16,7 @@ from monitor.publish import folder
 from monitor.publish.folder import FolderError
 from monitor.publish.promql import Matcher, Selector, selectors
 from monitor.publish.rules import render_rules, valid_groups
+from tests.publish.promtool_runs import needs_promtool, promtool, run_unit_tests
 
 CHECKS = installed_checks()
 RENDERED = Path(__file__).parents[2] / "deploy/prometheus/deliverability.rules.yaml"

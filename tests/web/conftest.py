@@ -2,9 +2,9 @@
 
 import aiohttp
 import pytest
-from fake_backend import FakeBackend
 
 from monitor.web.server import build_application, serve
+from tests.web.fake_backend import FakeBackend
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from fake_backend import ACCEPTED, HOSTILE, SEEN
 
 from monitor.web.api import openapi
 from monitor.web.server import build_application
+from tests.web.fake_backend import ACCEPTED, HOSTILE, SEEN
 
 ACCEPT = {"check": "dmarc", "target": "example.com", "subject": "record", "seen": SEEN}
 

@@ -9,7 +9,8 @@ from itertools import count
 
 import aiohttp
 import pytest
-from fake_backend import SEEN
+
+from tests.web.fake_backend import SEEN
 
 pytestmark = pytest.mark.servers
 

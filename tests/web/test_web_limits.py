@@ -4,10 +4,10 @@ import asyncio
 import socket
 
 import pytest
-from fake_backend import FakeBackend
 
 from monitor.web import guard, server
 from monitor.web.server import build_application, serve
+from tests.web.fake_backend import FakeBackend
 
 
 async def connect(running):

@@ -4,11 +4,11 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from fake_backend import CALM, CHECKS, DRIFTED, SEEN, snapshot
 
 from monitor.model import Domain
 from monitor.publish.rules import runbook_url
 from monitor.web.domain_page import digest
+from tests.web.fake_backend import CALM, CHECKS, DRIFTED, SEEN, snapshot
 
 FORM = {"check": "dmarc", "target": "example.com", "subject": "record", "digest": digest(SEEN)}
 ACCEPT = "/domains/example.com/drift/accept"

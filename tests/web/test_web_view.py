@@ -1,7 +1,12 @@
 """The truth at a glance: states, headline, blind spots."""
 
 import pytest
-from fake_backend import (
+
+from monitor.model import Status
+from monitor.web.domain_page import domain_page
+from monitor.web.overview import overview
+from monitor.web.view import State, result
+from tests.web.fake_backend import (
     BLIND,
     CALM,
     DOMAINS,
@@ -15,11 +20,6 @@ from fake_backend import (
     snapshot,
     subject,
 )
-
-from monitor.model import Status
-from monitor.web.domain_page import domain_page
-from monitor.web.overview import overview
-from monitor.web.view import State, result
 
 OK_MX = kept("mx", "example.com", "example.com")
 WAITING = (("dmarc", "example.com", "example.com"),)

@@ -5,7 +5,8 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from loopback import Dialogue, DnsServer, Script, StartDns, StartTcp
+
+from tests.world.loopback import Dialogue, DnsServer, Script, StartDns, StartTcp
 
 
 @pytest.fixture

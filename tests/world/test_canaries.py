@@ -7,7 +7,6 @@ import dns.rcode
 import pytest
 from dns.message import Message, make_response
 from dns.rrset import from_text
-from loopback import DnsServer, StartDns, StartTcp
 
 from monitor.world import canaries as module
 from monitor.world.canaries import CanaryWatch
@@ -15,6 +14,7 @@ from monitor.world.dns import Resolver
 from monitor.world.egress import EgressEvidence
 from monitor.world.fake import FakeClock
 from monitor.world.guard import AddressGuard
+from tests.world.loopback import DnsServer, StartDns, StartTcp
 
 NAMES = ("one.example", "two.example", "three.example")
 MX = "mx.example"

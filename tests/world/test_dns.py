@@ -13,12 +13,12 @@ import pytest
 from dns.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loopback import DnsServer, Script, StartDns, StartTcp
 
 from monitor.check import DnsStatus, Question
 from monitor.world.clock import SystemClock
 from monitor.world.dns import Nameserver, Resolver, system_nameservers
 from monitor.world.fake import FakeClock
+from tests.world.loopback import DnsServer, Script, StartDns, StartTcp
 
 SOA = "example.com. 600 IN SOA ns.example.com. h.example.com. 1 2 3 4 60"
 

@@ -13,7 +13,6 @@ from aiosmtpd.smtp import SMTP
 from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loopback import Dialogue, StartTcp
 
 from monitor.check import SmtpConversation, SmtpFailure
 from monitor.world.clock import SystemClock
@@ -21,6 +20,7 @@ from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
 from monitor.world.smtp import SmtpProber
 from monitor.world.tls import TrustStore
+from tests.world.loopback import Dialogue, StartTcp
 
 HOST = "mx.example.com"
 NOW = datetime.now(UTC)

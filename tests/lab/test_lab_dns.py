@@ -4,9 +4,9 @@ import dns.exception
 import dns.flags
 import dns.rcode
 import pytest
-from asking import ask, values
 
 from monitor.lab import Lab
+from tests.lab.asking import ask, values
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
