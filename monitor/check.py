@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -404,6 +404,24 @@ class WatchesRecords(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What one look asks of one party (a blocklist zone). `limit`: what the party allows a day, None: no number."""
+
+    party: str
+    questions: int
+    limit: int | None = None
+
+
+@runtime_checkable
+class NamesParties(Protocol):
+    """A check that asks parties with limits says so, for `deliverability plan`."""
+
+    def asks(self, target: Any) -> Sequence[Asks]:
+        """What one look at `target` asks of each party."""
+        ...
+
+
 # --- panels --------------------------------------------------------------------------------------
 
 
@@ -429,6 +447,7 @@ class Panel:
 
 __all__ = [
     "About",
+    "Asks",
     "Canaries",
     "Certificate",
     "Check",
@@ -441,6 +460,7 @@ __all__ = [
     "EventWindows",
     "Gauge",
     "Memory",
+    "NamesParties",
     "Panel",
     "PastResult",
     "Question",

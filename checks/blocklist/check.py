@@ -11,7 +11,7 @@ from checks.blocklist.evaluate import Answered
 from checks.blocklist.proof import Proof, blindness
 from checks.blocklist.prover import Prover
 from checks.blocklist.settings import BlocklistSettings, plain
-from monitor.check import About, Code, Gauge, Question, World, enough_subjects
+from monitor.check import About, Asks, Code, Gauge, Question, World, enough_subjects
 from monitor.model import (
     Address,
     AddressTarget,
@@ -100,6 +100,11 @@ class BlocklistCheck:
         return Outcome(
             looks, samples=(*self._samples(asked, looks, world), *_queries(answers, tested))
         )
+
+    def asks(self, target: AddressTarget | DomainTarget) -> tuple[Asks, ...]:
+        """One question to each zone that lists such targets; their test entries come on top."""
+        kind = kind_of(target.address if isinstance(target, AddressTarget) else target.name)
+        return tuple(Asks(z.name, 1, z.queries_a_day) for z in self._zones if kind in z.kinds)
 
     async def _answers(
         self, asked: _Asked, zones: Sequence[Zone], world: World

@@ -48,8 +48,12 @@ def listen_address(path: Path | None, environ: Mapping[str, str]) -> str:
 
     Reads one key and leaves it to the daemon to judge the file.
     """
-    text = _listen_of_environment(environ) or _listen_of_file(path) or DEFAULT_LISTEN
-    host, _, port = text.rpartition(":")
+    return reachable(_listen_of_environment(environ) or _listen_of_file(path) or DEFAULT_LISTEN)
+
+
+def reachable(listen: str) -> str:
+    """Where a server is reached that listens at `host:port`, perhaps at every address."""
+    host, _, port = listen.rpartition(":")
     host = host.strip("[]")
     host = _EVERYWHERE.get(host, host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

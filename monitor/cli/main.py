@@ -20,8 +20,12 @@ INTERRUPTED = 130
 COMMANDS = {
     "run": "run",
     "check": "check",
+    "validate": "configuration",
+    "schema": "configuration",
+    "plan": "plan",
     "rules": "rendered",
     "dashboards": "rendered",
+    "drift": "drift",
     "lab": "lab",
     "healthcheck": "health",
     "version": "health",
