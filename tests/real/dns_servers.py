@@ -45,7 +45,7 @@ def zone_files(world: Scenario) -> dict[str, str]:
 async def knot(files: Mapping[str, str], directory: Path, port: int) -> AsyncIterator[Running]:
     """A knot that serves these zones, once it answers."""
     need("knotd")
-    directory.mkdir()  # noqa: ASYNC240 - a moment, in a test
+    directory.mkdir()
     entries = []
     for number, (origin, text) in enumerate(files.items()):
         (directory / f"{number}.zone").write_text(text)
@@ -71,7 +71,7 @@ async def knot(files: Mapping[str, str], directory: Path, port: int) -> AsyncIte
 async def unbound(stubs: Mapping[str, int], directory: Path, port: int) -> AsyncIterator[Running]:
     """A recursive resolver that finds each of these zones at a port of loopback, once it answers."""
     need("unbound")
-    directory.mkdir()  # noqa: ASYNC240 - a moment, in a test
+    directory.mkdir()
     config = directory / "unbound.conf"
     config.write_text(
         "server:\n"

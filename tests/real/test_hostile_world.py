@@ -119,7 +119,7 @@ async def test_what_is_believed_of_odd_blocklists(site: Daemon) -> None:
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 async def test_promtool_finds_nothing_in_the_metrics(site: Daemon) -> None:
-    done = subprocess.run(  # noqa: ASYNC221 - nothing else is to happen meanwhile
+    done = subprocess.run(
         ["promtool", "check", "metrics"],
         input=await site.text("/metrics"),
         capture_output=True,
