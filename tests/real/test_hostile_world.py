@@ -189,6 +189,22 @@ async def test_the_log_moves_no_cursor(site: Daemon) -> None:
     assert "Traceback" not in log
 
 
+@pytest.mark.parametrize(
+    ("options", "said"), [((), "something needs action now"), (("--json",), '"status"')]
+)
+async def test_a_look_from_the_command_line_ends_in_time_and_moves_no_cursor(
+    site: Daemon, options: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "output"
+    async with running(
+        COMMAND, "check", DOMAIN, "--config", site.config, *options, output=output
+    ) as process:
+        assert await process.stopped(25) == 2
+    text = process.log()
+    assert said in text
+    assert [raw for raw in RAW[:4] if raw in text] == []
+
+
 @pytest.mark.parametrize("json_", [True, False])
 async def test_text_from_outside_is_escaped_in_either_format_of_the_log(json_: bool) -> None:
     written = io.StringIO()
