@@ -132,7 +132,7 @@ class _Run:
 
     def report(self, *, seconds: float, limit: float) -> Report:
         """What was learnt; what has no result yet is unknown."""
-        late = f"no answer within {limit:.0f} s"
+        late = f"no answer within the {limit:.1f} s that were left for it"
         results = [
             result or unlooked(check, target, late, limit)
             for (check, target), result in self.results.items()

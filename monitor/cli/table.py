@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from monitor.cli.report import GRAVITY, Report, Result
-from monitor.model import Severity, Status
-from monitor.web.text import counted, one_line
+from monitor.model import Status
+from monitor.web.text import counted, one_line, visible
 
 WIDE = 116
 """Columns from which the advice has a column of its own."""
@@ -59,8 +59,8 @@ def print_report(report: Report, stream: TextIO, environ: Mapping[str, str]) -> 
     rows = list(rows_of(report))
     console.print(_List(rows) if console.width < NARROW else _Table(rows))
     for note in report.notes:
-        console.print(Text(f" {one_line(note)}", style="dim"))
-    console.print(closing(report))
+        console.print(_indented(Text(one_line(note), style="dim")))
+    console.print(_indented(closing(report)))
     console.print()
 
 
@@ -71,7 +71,7 @@ def rows_of(report: Report) -> Iterator[Row]:
         if result.status is Status.OK and not result.findings:
             quiet.setdefault(result.check, []).append(result)
         else:
-            yield from _rows_of(result)
+            yield from _rows_of(result, report.own_trouble)
     for check, results in quiet.items():
         yield Row("ok", check, _targets(results), _nothing(results))
 
@@ -92,29 +92,36 @@ def closing(report: Report) -> Text:
     }[status]
     looks = counted(len(report.results), "look")
     return Text.assemble(
-        " ",
         _state(status),
         f"  {one_line(report.target)}: {verdict}. ",
         (f"{', '.join(counts) or 'nothing'} of {looks} in {report.seconds:.1f} s.", "dim"),
     )
 
 
-def _rows_of(result: Result) -> Iterator[Row]:
+def _rows_of(result: Result, own_trouble: str) -> Iterator[Row]:
     check, targets = result.check, one_line(result.target)
+    above = ("", "")
     for kept in result.findings:
-        state = "info" if kept.severity == Severity.INFO else kept.severity
-        found = Text(one_line(kept.finding.summary))
-        if kept.finding.evidence:
-            found.append(f"\n{one_line(kept.finding.evidence, limit=EVIDENCE_SHOWN)}", style="dim")
-        yield Row(state, check, targets, found, one_line(kept.finding.fix))
+        finding = kept.finding
+        found = Text(one_line(finding.summary))
+        if finding.evidence and finding.evidence != above[0]:
+            found.append(f"\n{visible(finding.evidence, limit=EVIDENCE_SHOWN)}", style="dim")
+        fix = one_line(finding.fix) if finding.fix != above[1] else ""
+        yield Row(kept.severity, check, targets, found, fix)
         check = targets = ""
+        above = (finding.evidence, finding.fix)
     if result.blind and result.status is not Status.OK:
-        yield Row("unknown", check, targets, _reasons(result))
+        yield Row("unknown", check, targets, _reasons(result, own_trouble))
 
 
-def _reasons(result: Result) -> Text:
-    shown = [one_line(reason) for reason in result.blind[:REASONS_SHOWN]]
-    if more := len(result.blind) - len(shown):
+def _reasons(result: Result, own_trouble: str) -> Text:
+    """Why it is unknown; what lies with ourselves is told in full once, above the table."""
+    reasons = [
+        reason.replace(own_trouble, "our own trouble, see above") if own_trouble else reason
+        for reason in result.blind
+    ]
+    shown = [one_line(reason) for reason in reasons[:REASONS_SHOWN]]
+    if more := len(reasons) - len(shown):
         shown.append(f"and {counted(more, 'other reason')}")
     return Text("\n".join(shown))
 
@@ -140,13 +147,9 @@ def _nothing(results: list[Result]) -> Text:
     return text
 
 
-def _own_trouble(report: Report) -> Text:
-    return Text.assemble(
-        (" The trouble is here, not at ", STYLES["unknown"]),
-        (one_line(report.target), STYLES["unknown"]),
-        (": ", STYLES["unknown"]),
-        one_line(report.own_trouble),
-    )
+def _own_trouble(report: Report) -> RenderableType:
+    blame = f"The trouble is here, not at {one_line(report.target)}: "
+    return _indented(Text.assemble((blame, STYLES["unknown"]), one_line(report.own_trouble)))
 
 
 def _state(state: str) -> Text:
@@ -161,7 +164,8 @@ class _Table:
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         wide = options.max_width >= WIDE
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", expand=False)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        table.leading = 0 if wide else 1
         table.add_column("Status", no_wrap=True)
         if wide:
             table.add_column("Check", no_wrap=True)
@@ -169,7 +173,7 @@ class _Table:
             table.add_column("Found", overflow="fold", ratio=3)
             table.add_column("What to do", overflow="fold", ratio=2)
         else:
-            table.add_column("Check", overflow="fold", max_width=options.max_width // 3)
+            table.add_column("Check", overflow="fold", max_width=options.max_width * 3 // 10)
             table.add_column("Found, and what to do", overflow="fold", ratio=1)
         for row in self.rows:
             if wide:
@@ -183,12 +187,18 @@ def _title(row: Row) -> Text:
     return Text.assemble(row.check, ("\n" + row.targets if row.targets else "", "dim"))
 
 
-def _found_and_fix(row: Row) -> Text:
-    found = row.found.copy()
-    if row.fix:
-        found.append("\n→ ", style="bold")
-        found.append(row.fix)
-    return found
+def _found_and_fix(row: Row) -> RenderableType:
+    if not row.fix:
+        return row.found
+    advice = Table.grid()
+    advice.add_column(no_wrap=True)
+    advice.add_column(overflow="fold")
+    advice.add_row(Text("→ ", "bold"), row.fix)
+    return Group(row.found, advice)
+
+
+def _indented(what: RenderableType, columns: int = 1) -> Padding:
+    return Padding(what, (0, 0, 0, columns), expand=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,4 +211,4 @@ class _List:
         for row in self.rows:
             targets = row.targets.replace("\n", ", ")
             yield Text.assemble(_state(row.state), f" {row.check} {targets}".rstrip())
-            yield Padding(_found_and_fix(row), (0, 0, 0, 2))
+            yield _indented(_found_and_fix(row), 2)
