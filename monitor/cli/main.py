@@ -11,6 +11,7 @@ import click
 
 from monitor.cli.command import BAD_INPUT, CONTEXT_SETTINGS, FAILED, Command, Problem, only_cause
 from monitor.config.errors import did_you_mean
+from monitor.web.text import visible
 
 STARTED = time.monotonic()
 """When the process began, as near as we know."""
@@ -89,7 +90,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def _end(message: str, arguments: Sequence[str], *, bad_input: bool = False) -> NoReturn:
-    click.echo(message, err=True)
+    # A message may quote a server or a file: nothing in it may reach the terminal but text.
+    click.echo(visible(message.strip(), limit=len(message)), err=True)
     command = _command_of(arguments)
     codes = command.exit_codes if isinstance(command, Command) else (BAD_INPUT, FAILED)
     sys.exit(codes[0] if bad_input else codes[1])

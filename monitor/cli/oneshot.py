@@ -176,7 +176,8 @@ class _Run:
         self.discovered = True
         discoveries: dict[str, Discovery] = {name: found} if found else {}
         inventory = build(self.task.config, discoveries)
-        if found and not inventory.addresses and self._jobs_of(AddressTarget):
+        sends = found is not None and (found.mx_hosts or found.platforms)
+        if sends and not inventory.addresses and self._jobs_of(AddressTarget):
             self.notes.append(
                 f"{name} shows no sending address of its own (MX, SPF): "
                 "declare them in a configuration file to have them looked at."

@@ -164,6 +164,7 @@ class _Table:
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         wide = options.max_width >= WIDE
+        advised = any(row.fix for row in self.rows)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
         table.leading = 0 if wide else 1
         table.add_column("Status", no_wrap=True)
@@ -171,13 +172,15 @@ class _Table:
             table.add_column("Check", no_wrap=True)
             table.add_column("Target", overflow="fold", max_width=options.max_width // 4)
             table.add_column("Found", overflow="fold", ratio=3)
-            table.add_column("What to do", overflow="fold", ratio=2)
+            if advised:
+                table.add_column("What to do", overflow="fold", ratio=2)
         else:
             table.add_column("Check", overflow="fold", max_width=options.max_width * 3 // 10)
             table.add_column("Found, and what to do", overflow="fold", ratio=1)
         for row in self.rows:
             if wide:
-                table.add_row(_state(row.state), row.check, row.targets, row.found, row.fix)
+                cells = (row.check, row.targets, row.found, *((row.fix,) if advised else ()))
+                table.add_row(_state(row.state), *cells)
             else:
                 table.add_row(_state(row.state), _title(row), _found_and_fix(row))
         yield table

@@ -1,0 +1,102 @@
+"""One look at the lab's world, through real sockets."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import deliverability
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "status"),
+    [
+        ("shop.example", 0, "ok"),
+        ("192.0.2.10", 0, "ok"),
+        ("mx1.shop.example:25", 0, "ok"),
+        ("tls10.hosts.example:25", 1, "warning"),
+        ("weak.example", 2, "critical"),
+    ],
+)
+def test_the_exit_code_is_the_status(
+    lab: Path, tmp_path: Path, target: str, code: int, status: str
+) -> None:
+    """The same in JSON, and no state is opened or made."""
+    ended = deliverability("check", target, "--config", lab, "--json", cwd=tmp_path)
+    document = json.loads(ended.stdout)
+    assert (ended.returncode, document["target"], document["status"]) == (code, target, status)
+    assert ended.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+    assert not (lab.parent / "state.db").exists()
+
+
+def test_a_domain_brings_its_addresses_and_mail_hosts(lab: Path, tmp_path: Path) -> None:
+    """Declared and found; nothing of other domains, no events, nothing about the monitor."""
+    ended = deliverability("check", "shop.example", "--config", lab, "--json", cwd=tmp_path)
+    looked = {(r["check"], r["target"]) for r in json.loads(ended.stdout)["results"]}
+    domain = {
+        (check, "shop.example") for check in ("blocklist", "dkim", "dmarc", "mx", "ns", "spf")
+    }
+    addresses = {
+        (check, address)
+        for check in ("blocklist", "rdns")
+        for address in ("192.0.2.10", "2001:db8::10")
+    }
+    hosts = {("smtp", "mx1.shop.example:25"), ("smtp", "mx2.shop.example:25")}
+    assert looked == domain | addresses | hosts
+
+
+def test_only_some_checks(lab: Path, tmp_path: Path) -> None:
+    """`--only` may be repeated."""
+    ended = deliverability(
+        "check", "weak.example", "--only", "mx", "--only", "spf", "-c", lab, "--json", cwd=tmp_path
+    )
+    assert [r["check"] for r in json.loads(ended.stdout)["results"]] == ["spf", "mx"]
+
+
+def test_the_table_is_on_stdout_and_nothing_else_anywhere(lab: Path, tmp_path: Path) -> None:
+    """No progress bar where nobody watches."""
+    ended = deliverability("check", "weak.example", "--config", lab, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (2, "")
+    assert "✗ critical  weak.example: something needs action now." in ended.stdout
+
+
+def test_hostile_records_do_not_reach_the_terminal(lab: Path, tmp_path: Path) -> None:
+    """The lab's zone has escape sequences in its TXT records."""
+    ended = deliverability(
+        "check", "hostile.example", "--only", "dmarc", "-c", lab, cwd=tmp_path,
+        env={"COLUMNS": "140"},
+    )  # fmt: skip
+    assert r"\x1b]0;title" in ended.stdout
+    assert "\x1b" not in ended.stdout
+
+
+def test_what_does_not_answer_in_time_is_unknown(lab: Path, tmp_path: Path) -> None:
+    """A host that says a word now and then holds nobody up; what did answer is still told."""
+    began = time.monotonic()
+    ended = deliverability(
+        "check", "hostile.example", "--only", "smtp", "--only", "mx",
+        "--timeout", "4s", "-c", lab, "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert time.monotonic() - began < 5
+    results = {r["target"]: r for r in json.loads(ended.stdout)["results"]}
+    tarpit = results["tarpit.hosts.example:25"]
+    assert (ended.returncode, tarpit["status"]) == (3, "unknown")
+    assert "no answer within the" in tarpit["reason"]
+    assert results["hostile.example"]["status"] != "unknown"
+
+
+def test_without_a_resolver_it_is_us(tmp_path: Path) -> None:
+    """Every look is unknown, hosts that could not be found included, and the reason is told once, first."""
+    (tmp_path / "deliverability.yaml").write_text(
+        "domains: [{name: shop.example}]\n"
+        "resolver: {nameservers: ['127.0.0.1:1'], timeout: 500ms}\n"
+    )
+    ended = deliverability("check", "shop.example", cwd=tmp_path, env={"COLUMNS": "200"})
+    assert ended.returncode == 3
+    first, *rest = ended.stdout.strip().splitlines()
+    assert first.startswith("The trouble is here, not at shop.example: ")
+    assert "127.0.0.1:1" in first
+    assert any("mail hosts of shop.example" in line for line in rest)
+    assert "? unknown  shop.example: not everything could be looked at" in ended.stdout

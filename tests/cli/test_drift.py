@@ -1,0 +1,171 @@
+"""`drift`: through the API of the daemon that runs, else through its file."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.store.kept import Baseline
+from monitor.store.store import Store
+from monitor.world.clock import SystemClock
+from tests.cli.commands import deliverability
+
+ACCEPTED, SEEN = "v=DMARC1; p=reject", "v=DMARC1; p=none; \x1b[31m"
+
+
+def baseline(target: str, subject: str = "record", classification: str = "weakened") -> Baseline:
+    return Baseline(
+        "dmarc", target, subject, ACCEPTED, 0.0, SEEN, 60.0, classification, "p=reject -> p=none"
+    )
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration whose daemon does not run, and its state."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"domains: [{{name: shop.example}}]\nstore: {{url: 'sqlite:///{tmp_path}/state.db'}}\n"
+        "server: {listen: '127.0.0.1:1'}\n"
+    )
+
+    async def fill() -> None:
+        store = await Store.open(f"sqlite:///{tmp_path}/state.db", clock=SystemClock())
+        store.set_baseline(baseline("shop.example"))
+        store.set_baseline(baseline("as.example", classification=""))
+        await store.close()
+
+    asyncio.run(fill())
+    return path
+
+
+def test_the_file_serves_where_no_daemon_runs(config: Path) -> None:
+    """Listed, shown with both states, and accepted for the next start."""
+    cwd = config.parent
+    listed = deliverability("drift", "list", "-c", config, cwd=cwd)
+    assert listed.stdout == "dmarc shop.example record: weakened: p=reject -> p=none\n"
+    shown = deliverability("drift", "show", "shop.example", "-c", config, cwd=cwd).stdout
+    assert f"- {ACCEPTED}  (accepted 1970-01-01T00:00:00Z)" in shown
+    assert r"+ v=DMARC1; p=none; \x1b[31m  (seen since 1970-01-01T00:01:00Z)" in shown
+
+    accepted = deliverability(
+        "drift", "accept", "dmarc", "shop.example", "--yes", "-c", config, cwd=cwd
+    )
+    assert (accepted.returncode, accepted.stdout) == (0, "dmarc shop.example record: accepted\n")
+    again = deliverability("drift", "list", "-c", config, cwd=cwd)
+    assert again.stdout == "every watched record is as accepted\n"
+
+    async def stored() -> Baseline | None:
+        store = await Store.open(f"sqlite:///{cwd}/state.db", clock=SystemClock())
+        try:
+            return store.baseline("dmarc", "shop.example", "record")
+        finally:
+            await store.close()
+
+    kept = asyncio.run(stored())
+    assert kept is not None
+    assert (kept.accepted, kept.classification, kept.reason) == (SEEN, "", "")
+    assert kept.accepted_at > 1e9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("accept", "shop.example"), 2, "say --yes"),
+        (("accept", "nosuch.example", "--yes"), 1, "nothing differs from what is accepted"),
+        (("accept", "as.example", "--yes"), 1, "nothing differs from what is accepted"),
+        (("show", "nosuch.example"), 0, "as accepted, or not watched yet"),
+        (("show", "dmarc", "shop.example", "record", "more"), 2, "say TARGET | CHECK TARGET"),
+    ],
+)
+def test_nothing_is_accepted_by_mistake(
+    config: Path, arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    """Nobody is asked where nobody sits; what does not differ cannot be accepted."""
+    ended = deliverability("drift", *arguments, "-c", config, cwd=config.parent)
+    assert ended.returncode == code
+    assert says in ended.stdout + ended.stderr
+    still = deliverability("drift", "list", "-c", config, cwd=config.parent)
+    assert "shop.example" in still.stdout
+
+
+def test_no_state_is_made_by_looking_for_it(tmp_path: Path) -> None:
+    """A wrong folder gets no empty state file."""
+    (tmp_path / "deliverability.yaml").write_text(
+        "domains: [{name: shop.example}]\nserver: {listen: '127.0.0.1:1'}\n"
+    )
+    ended = deliverability("drift", "list", cwd=tmp_path)
+    assert ended.returncode == 1
+    assert "there is no state at var/state.db" in ended.stderr
+    assert not (tmp_path / "var").exists()
+
+
+@contextmanager
+def daemon(*, refusing: bool = False) -> Iterator[tuple[str, list[Any]]]:
+    """What answers as the API does, and what it was sent."""
+    received: list[Any] = []
+    record = {
+        "check": "dmarc",
+        "target": "shop.example",
+        "subject": "record",
+        "classification": "weakened",
+        "reason": "r",
+        "accepted": ACCEPTED,
+        "accepted_at": "2026-01-01T00:00:00Z",
+        "seen": SEEN,
+        "changed_at": "2026-01-02T00:00:00Z",
+    }
+
+    class Api(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer(200, {"drift": [record]})
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.append((self.path, self.headers["Content-Type"], json.loads(body)))
+            if refusing:
+                self.answer(409, {"error": "it changed again: look at it first"})
+            else:
+                self.answer(200, {"accepted": True})
+
+        def answer(self, status: int, document: Any) -> None:
+            body = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Api) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", received
+        server.shutdown()
+        thread.join()
+
+
+def test_the_daemon_is_asked_where_it_runs(tmp_path: Path) -> None:
+    """It is told what was seen, so that nothing newer is accepted unseen."""
+    with daemon() as (url, received):
+        ended = deliverability(
+            "drift", "accept", "shop.example", "--yes", "--url", url, cwd=tmp_path
+        )
+    assert ended.returncode == 0, ended.stderr
+    wanted = {"check": "dmarc", "target": "shop.example", "subject": "record", "seen": SEEN}
+    assert received == [("/api/v1/drift/accept", "application/json", wanted)]
+
+
+def test_a_refusal_of_the_daemon_is_passed_on(tmp_path: Path) -> None:
+    """Somebody changed the record once more."""
+    with daemon(refusing=True) as (url, _):
+        ended = deliverability(
+            "drift", "accept", "shop.example", "--yes", "--url", url, cwd=tmp_path
+        )
+    assert (ended.returncode, ended.stderr) == (1, "it changed again: look at it first\n")
