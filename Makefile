@@ -14,7 +14,7 @@ RUN_ENV := .venv/.installed-run
 DEV_ENV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run lab test lint servers bench soak fuzz render lock clean
+.PHONY: help run lab test lint servers bench soak fuzz render pictures lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ render: $(RUN_ENV) ## alert rules, dashboards and reference, written anew from t
 	@$(BIN)/deliverability rules
 	@$(BIN)/deliverability dashboards
 	@scripts/reference
+
+pictures: $(RUN_ENV) ## the README's pictures, made anew from the lab (needs Chromium)
+	@$(BIN)/python scripts/pictures.py
 
 lock: $(DEV_ENV) ## the hash locks, after a change of dependencies (ARGS=--upgrade for newer versions)
 	@scripts/lock $(ARGS)

@@ -125,9 +125,10 @@ def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
     match detail["type"]:
         case "extra_forbidden":
             what = "unknown check" if path[:-1] == ("checks",) else "unknown key"
-            if len(path) == 1:
-                what += ": this version does not know it"
-            return what + did_you_mean(path[-1], _keys_at(model, path[:-1]))
+            nearest = did_you_mean(path[-1], _keys_at(model, path[:-1]))
+            if len(path) == 1 and not nearest:
+                return what + ": this version does not know it"
+            return what + nearest
         case "value_error":
             return str(detail["ctx"]["error"])
         case kind:
