@@ -1,12 +1,13 @@
 """One look at the lab's world, through real sockets."""
 
 import json
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import deliverability
+from tests.cli.commands import deliverability, started, until
 
 
 @pytest.mark.parametrize(
@@ -100,3 +101,24 @@ def test_without_a_resolver_it_is_us(tmp_path: Path) -> None:
     assert "127.0.0.1:1" in first
     assert any("mail hosts of shop.example" in line for line in rest)
     assert "? unknown  shop.example: not everything could be looked at" in ended.stdout
+
+
+def test_ctrl_c_ends_it_quietly(lab: Path, tmp_path: Path) -> None:
+    """Exit 130, no traceback, no half a table."""
+    command = ("check", "tarpit.hosts.example:25", "--config", lab, "--json")
+    with started(*command, cwd=tmp_path) as process:
+        until("it talks to the tarpit", lambda: connected(process.pid))
+        process.send_signal(signal.SIGINT)
+        code = process.wait(10)
+    assert (code, (tmp_path / "log").read_text().strip()) == (130, "")
+
+
+def connected(pid: int) -> bool:
+    """Whether the process has a TCP connection."""
+    try:
+        links = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+        table = Path(f"/proc/{pid}/net/tcp").read_text()
+    except OSError:  # one was closed meanwhile
+        return False
+    rows = [line.split() for line in table.splitlines()[1:]]
+    return any(f"socket:[{row[9]}]" in links for row in rows if row[3] == "01")

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import pty
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +17,7 @@ import pytest
 from monitor.store.kept import Baseline
 from monitor.store.store import Store
 from monitor.world.clock import SystemClock
-from tests.cli.commands import deliverability
+from tests.cli.commands import COMMAND, deliverability, environment
 
 ACCEPTED, SEEN = "v=DMARC1; p=reject", "v=DMARC1; p=none; \x1b[31m"
 
@@ -44,6 +47,19 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
+def stored(config: Path) -> Baseline | None:
+    """What the state has of the record that differed."""
+
+    async def read() -> Baseline | None:
+        store = await Store.open(f"sqlite:///{config.parent}/state.db", clock=SystemClock())
+        try:
+            return store.baseline("dmarc", "shop.example", "record")
+        finally:
+            await store.close()
+
+    return asyncio.run(read())
+
+
 def test_the_file_serves_where_no_daemon_runs(config: Path) -> None:
     """Listed, shown with both states, and accepted for the next start."""
     cwd = config.parent
@@ -60,14 +76,7 @@ def test_the_file_serves_where_no_daemon_runs(config: Path) -> None:
     again = deliverability("drift", "list", "-c", config, cwd=cwd)
     assert again.stdout == "every watched record is as accepted\n"
 
-    async def stored() -> Baseline | None:
-        store = await Store.open(f"sqlite:///{cwd}/state.db", clock=SystemClock())
-        try:
-            return store.baseline("dmarc", "shop.example", "record")
-        finally:
-            await store.close()
-
-    kept = asyncio.run(stored())
+    kept = stored(config)
     assert kept is not None
     assert (kept.accepted, kept.classification, kept.reason) == (SEEN, "", "")
     assert kept.accepted_at > 1e9
@@ -90,8 +99,9 @@ def test_nothing_is_accepted_by_mistake(
     ended = deliverability("drift", *arguments, "-c", config, cwd=config.parent)
     assert ended.returncode == code
     assert says in ended.stdout + ended.stderr
-    still = deliverability("drift", "list", "-c", config, cwd=config.parent)
-    assert "shop.example" in still.stdout
+    kept = stored(config)
+    assert kept is not None
+    assert kept.accepted == ACCEPTED
 
 
 def test_no_state_is_made_by_looking_for_it(tmp_path: Path) -> None:
@@ -103,6 +113,32 @@ def test_no_state_is_made_by_looking_for_it(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "there is no state at var/state.db" in ended.stderr
     assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize(("answer", "code", "accepted"), [("n", 1, ACCEPTED), ("y", 0, SEEN)])
+def test_a_person_is_shown_the_change_and_asked(
+    config: Path, answer: str, code: int, accepted: str
+) -> None:
+    """On a terminal; no is what Enter means."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "drift", "accept", "shop.example", "--config", str(config)],
+        cwd=config.parent,
+        env=environment(),
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        os.write(ours, f"{answer}\n".encode())
+        said, _ = process.communicate(timeout=20)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == code, said
+    text = said.decode()
+    assert ACCEPTED in text[: text.index("Accept what is seen now? [y/N]")]
+    kept = stored(config)
+    assert kept is not None
+    assert kept.accepted == accepted
 
 
 @contextmanager
