@@ -81,6 +81,7 @@ def _run(directory: Path, scenario: Path | None, listen: str | None) -> None:
         raise Problem(
             f"{error.name} is not installed: pip install 'deliverability-monitor[lab]'"
         ) from error
+    refuse_second_lab(directory)
     settings = LabSettings(
         directory=directory,
         scenario=scenario or DEFAULT_SCENARIO,
@@ -92,6 +93,24 @@ def _run(directory: Path, scenario: Path | None, listen: str | None) -> None:
         raise Problem(error.problems, bad_input=True) from error
     except OSError as error:
         raise Problem(f"the lab cannot start in {directory}: {error}") from error
+
+
+def refuse_second_lab(directory: Path) -> None:
+    """Two labs would write the same files.
+
+    Raises:
+        Problem: one runs in `directory`.
+    """
+    from monitor.lab import LabNotRunningError, list_incidents
+
+    try:
+        asyncio.run(list_incidents(directory))
+    except LabNotRunningError:
+        return
+    raise Problem(
+        f"a lab runs in {directory} already: stop it, or watch it with "
+        f"`deliverability run --config {directory / 'config.yaml'}`"
+    )
 
 
 def _end_with_stdin() -> None:

@@ -1,6 +1,5 @@
 """The lab as a child of the daemon's process: it is ready before the daemon starts, and never outlives it."""
 
-import asyncio
 import subprocess
 import sys
 import time
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from monitor.cli.command import Problem
+from monitor.cli.lab import refuse_second_lab
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 5.0
@@ -25,7 +25,7 @@ def running_lab(directory: Path, *, listen: str | None, log_format: str | None) 
     Raises:
         Problem: a lab runs there already, or it does not get ready.
     """
-    _refuse_second(directory)
+    refuse_second_lab(directory)
     ready = directory / "lab.json"
     ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "monitor.cli", "lab", "--with-parent"]
@@ -38,19 +38,6 @@ def running_lab(directory: Path, *, listen: str | None, log_format: str | None) 
         yield directory / "config.yaml"
     finally:
         _stop(child)
-
-
-def _refuse_second(directory: Path) -> None:
-    from monitor.lab import LabNotRunningError, list_incidents
-
-    try:
-        asyncio.run(list_incidents(directory))
-    except LabNotRunningError:
-        return
-    raise Problem(
-        f"a lab runs in {directory} already: stop it, or watch it with "
-        f"`deliverability run --config {directory / 'config.yaml'}`"
-    )
 
 
 def _await_ready(child: "subprocess.Popen[bytes]", ready: Path) -> None:

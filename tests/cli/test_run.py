@@ -67,9 +67,10 @@ def test_incidents_are_steered_by_name(lab: Path) -> None:
     assert "dmarc-weakened" in refused.stderr
 
 
-def test_a_second_lab_in_the_same_folder_is_refused(lab: Path) -> None:
+@pytest.mark.parametrize("command", [("run", "--lab"), ("lab",)], ids=" ".join)
+def test_a_second_lab_in_the_same_folder_is_refused(lab: Path, command: tuple[str, ...]) -> None:
     """It would take the first one's files away."""
-    ended = deliverability("run", "--lab", cwd=lab.parents[2])
+    ended = deliverability(*command, cwd=lab.parents[2])
     assert ended.returncode == 1
     assert "a lab runs in var/lab already" in ended.stderr
 
