@@ -15,7 +15,7 @@ from monitor.app.discovery import (
     forget_others,
     known_discoveries,
 )
-from monitor.app.probing import probe
+from monitor.app.probing import probe, target_to_probe
 from monitor.app.results import StoredResults
 from monitor.check import Clock
 from monitor.config.errors import ConfigErrors
@@ -30,7 +30,7 @@ from monitor.runner import Job, Runner
 from monitor.schedule import Schedule
 from monitor.store.error import StoreError
 from monitor.store.store import Store
-from monitor.web.backend import NoSuchTargetError, Probe, Snapshot, StaleDriftError
+from monitor.web.backend import Probe, Snapshot, StaleDriftError
 from monitor.web.server import build_application, serve
 from monitor.world.build import Worlds, build_world
 from monitor.world.clock import SystemClock
@@ -199,12 +199,8 @@ class Daemon:
         )
 
     async def probe(self, check: str, target: str) -> Probe:
-        """One run of one check on one configured target; it does not count."""
-        found = self._assembly.targets.get((check, target))
-        if found is None:
-            if check not in {job.name for job in self._assembly.jobs}:
-                raise NoSuchTargetError(f"no check {check!r} is enabled")
-            raise NoSuchTargetError(f"{target!r} is not a configured target of the check {check}")
+        """One run of one check on one target; it does not count."""
+        found = target_to_probe(self._assembly, check, target)
         return await probe(*found, worlds=self._worlds, clock=self._clock)
 
     async def hook(self, name: str, headers: Mapping[str, str], body: bytes) -> Reply:

@@ -4,7 +4,9 @@ import asyncio
 import json
 import signal
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -190,3 +192,41 @@ async def command(*words: object) -> str:
     output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
     return output.decode()
+
+
+@pytest.mark.parametrize(
+    ("check", "target"),
+    [
+        ("smtp", "10.0.0.1:25"),
+        ("smtp", "[::1]:25"),
+        ("blocklist", "192.168.1.1"),
+        ("rdns", "169.254.169.254"),
+        ("rdns", "::ffff:10.0.0.1"),
+        ("dmarc", "unix:/run/x"),
+        ("dmarc", "0x7f000001"),
+        ("rates", "example.com"),
+        ("nothing", "example.com"),
+    ],
+)
+async def test_any_public_target_may_be_probed_where_allowed_but_no_private_one(
+    anything: Daemon, check: str, target: str
+) -> None:
+    found = await anything.status(f"/probe?check={check}&target={quote(target)}")
+    assert found == 400
+
+
+async def test_a_target_that_is_not_configured_may_be_probed_where_allowed(
+    anything: Daemon,
+) -> None:
+    text = await anything.text("/probe?check=dmarc&target=hostile.example")
+    assert "probe_success" in text
+
+
+@pytest.fixture
+async def anything(lab: Lab, tmp_path: Path) -> AsyncIterator[Daemon]:
+    """A daemon that may probe what it does not watch."""
+    config = yaml.safe_load(lab.config_path.read_text())
+    config["server"]["probe_any"] = True
+    lab.config_path.write_text(yaml.safe_dump(config))
+    async with daemon(lab.config_path, tmp_path) as running:
+        yield running
