@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import blake2b
 
 import structlog
@@ -24,6 +25,9 @@ MAX_SLICES = 3600
 MIN_TICK = 1.0
 FIRST_RUNS_A_SECOND = 100
 """The pace of targets that were never looked at, or not for longer than their interval."""
+
+AFTER_SLICE = 0.02
+"""Seconds from a slice's due time to its tick: a timer that is a little early must not miss the slice."""
 
 CLOCK_WATCH_SECONDS = 5.0
 CLOCK_STEP_SECONDS = 2.0
@@ -136,7 +140,7 @@ class Schedule:
         # APScheduler drops a run that is a second late unless misfire_grace_time is None.
         self._scheduler.add_job(
             self._fire,
-            IntervalTrigger(seconds=sweep.tick),
+            IntervalTrigger(seconds=sweep.tick, start_date=self._just_after_a_slice(sweep)),
             args=[name],
             id=name,
             replace_existing=True,
@@ -144,6 +148,11 @@ class Schedule:
             coalesce=True,
             max_instances=1,
         )
+
+    def _just_after_a_slice(self, sweep: Sweep) -> datetime:
+        """So that a slice does not wait for a tick that comes at some other time of the second."""
+        start = (int(self._clock.now() / sweep.tick) + 1) * sweep.tick + AFTER_SLICE
+        return datetime.fromtimestamp(start, tz=UTC)
 
     async def _fire(self, name: str) -> None:
         sweep = self._sweeps.get(name)
