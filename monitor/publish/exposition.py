@@ -14,14 +14,18 @@ from monitor.store.kept import Baseline, Kept
 
 @dataclass(slots=True)
 class _Shared:
-    """A series that several targets speak for: what each says, the last to speak last."""
+    """A series that several targets speak for: what each said, and when it looked."""
 
     add_up: bool
-    said: dict[Key, float] = field(default_factory=dict)
+    said: dict[Key, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def value(self) -> float:
-        return sum(self.said.values()) if self.add_up else next(reversed(self.said.values()))
+        if self.add_up:
+            return sum(value for value, _ in self.said.values())
+        # By time, not by turn: after a restart everything is said again in another order.
+        _, _, value = max((at, key, value) for key, (value, at) in self.said.items())
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Exposition:
         self._abouts = {about.name: about for about in abouts}
         metrics = (*CORE, *(m for about in self._abouts.values() for m in metrics_of(about)))
         self._metrics = {metric.name: metric for metric in metrics}
+        for gone in [one for one in self._counters if one[0] not in self._metrics]:
+            del self._counters[gone]
 
     def update(self, kept: Kept, baselines: Sequence[Baseline]) -> None:
         """A target changed."""
@@ -58,6 +64,8 @@ class Exposition:
         if about is None:
             return
         gauges = {gauge.name: gauge for gauge in about.gauges if not gauge.counter}
+        # A failed look repeats what was said before.
+        at = (kept.known_at or 0.0) if kept.failure else kept.looked_at
         own: dict[str, list[str]] = defaultdict(list)
         for one in _status_series(kept, about):
             own[one.name].append(one.line())
@@ -69,11 +77,11 @@ class Exposition:
             if "target" in gauge.labels:
                 own[one.name].append(one.line())
             else:
-                self._say(key, one, add_up=gauge.total)
+                self._say(key, one, at=at, add_up=gauge.total)
         for one in _finding_series(kept):
-            self._say(key, one, add_up=True)
+            self._say(key, one, at=at, add_up=True)
         for one in _drift_series(kept, baselines):
-            self._say(key, one, add_up=False)
+            self._say(key, one, at=at, add_up=False)
         for name, lines in own.items():
             self._blocks[name][key] = "".join(lines)
         for code, times in _times(kept).items():
@@ -127,14 +135,13 @@ class Exposition:
             bodies[one.name].append(one.line())
         return exposition(self._metrics, bodies, openmetrics=openmetrics)
 
-    def _say(self, key: Key, one: Series, *, add_up: bool) -> None:
+    def _say(self, key: Key, one: Series, *, at: float, add_up: bool) -> None:
         identity = (one.name, one.labels)
         shared = self._shared.setdefault(identity, _Shared(add_up))
-        if key in shared.said:
-            shared.said[key] = shared.said[key] + one.value if add_up else one.value
-        else:
-            shared.said[key] = one.value
+        if key not in shared.said:
             self._shared_of.setdefault(key, []).append(identity)
+        before, _ = shared.said.get(key, (0.0, at))
+        shared.said[key] = (before + one.value if add_up else one.value, at)
 
 
 def _status_series(kept: Kept, about: About) -> Iterable[Series]:
@@ -198,7 +205,10 @@ def _finding_series(kept: Kept) -> Iterable[Series]:
 def _drift_series(kept: Kept, baselines: Sequence[Baseline]) -> Iterable[Series]:
     labels = {"domain": kept.domain, "record": kept.check}
     for baseline in baselines:
-        if baseline.classification:
+        # Not seen for too long, its finding is gone; so is the drift. A record that is not watched now has none.
+        told = kept.subjects.get(baseline.subject)
+        watched = told is not None and told.known_at is not None and told.record is not None
+        if baseline.classification and watched:
             yield series("record_drift", 1, **labels, classification=baseline.classification)
     if baselines:
         last = max(baseline.changed_at for baseline in baselines)

@@ -32,7 +32,11 @@ def standing_series(
 ) -> Iterator[Series]:
     """Everything that is said once for the whole daemon."""
     yield from _configured(config)
+    senders = {sender.name for sender in config.senders}
+    domains = {*(domain.name for domain in config.domains), "other"}
     for (sender, stream, domain, provider, event), number in totals.items():
+        if sender not in senders or domain not in domains:
+            continue
         yield series(
             "events_total",
             number,

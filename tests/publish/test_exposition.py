@@ -3,6 +3,8 @@
 import subprocess
 from dataclasses import replace
 from shutil import which
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,10 +13,20 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from monitor.check import About, Code, Gauge
-from monitor.model import AddressTarget, DomainTarget, Finding, Sample, Severity, Status
+from monitor.model import (
+    AddressTarget,
+    Domain,
+    DomainTarget,
+    Finding,
+    Sample,
+    Sender,
+    Severity,
+    Status,
+)
 from monitor.publish.exposition import Exposition
 from monitor.publish.meters import Meters
 from monitor.publish.series import series
+from monitor.publish.standing import standing_series
 from monitor.store.kept import Baseline, Kept, KeptFinding, KeptSubject
 
 DMARC = About(
@@ -42,7 +54,7 @@ KEPT = Kept(
     status_since=50.0,
     looked_at=100.0,
     known_at=100.0,
-    subjects={"record": KeptSubject("record", 90.0, (WEAKENED,))},
+    subjects={"record": KeptSubject("record", 90.0, (WEAKENED,), record="b")},
 )
 
 
@@ -127,12 +139,55 @@ def test_a_series_that_several_targets_speak_for_says_what_the_last_one_said() -
     assert found["dmarc_policy", "example.com", "none"] == 0
 
 
+def test_whose_look_is_newer_decides_not_the_order_in_which_a_restart_tells_them() -> None:
+    older = sampled("z", Sample("dmarc_policy", 1, {"policy": "none"}))
+    newer = replace(
+        sampled("a", Sample("dmarc_policy", 0, {"policy": "none"})), looked_at=older.looked_at + 1
+    )
+    failed = replace(older, looked_at=older.looked_at + 2, failure="timeout")
+    for kept in ((older, newer), (newer, older), (newer, failed)):
+        assert exposed(*kept)["dmarc_policy", "example.com", "none"] == 0
+
+
 def test_counters_add_up_and_are_not_shown_as_kept() -> None:
     exposition = Exposition()
     exposition.configure([DMARC])
     for _ in range(2):
         exposition.count("dmarc", [Sample("dmarc_queries_total", 5, {"zone": "zen"})])
     assert read(exposition) == {("dmarc_queries_total", "zen"): 10}
+
+
+def test_a_check_that_left_takes_its_counters_with_it() -> None:
+    exposition = Exposition()
+    exposition.configure([DMARC])
+    exposition.count("dmarc", [Sample("dmarc_queries_total", 5, {"zone": "zen"})])
+    exposition.configure([ADDRESSES])
+    assert read(exposition) == {}
+
+
+def test_events_of_what_left_the_configuration_are_not_shown() -> None:
+    config: Any = SimpleNamespace(
+        domains=(Domain("example.com"),), senders=(Sender("shop", ("example.com",)),), checks={}
+    )
+    named = {
+        (sender, "", domain, "gmail", "bounced"): 1
+        for sender in ("shop", "gone")
+        for domain in ("example.com", "other", "gone.example")
+    }
+    hooks: Any = SimpleNamespace(requests={}, last_event_at={})
+    shown = standing_series(config=config, totals=named, hooks=hooks, store_up=True, kept=())
+    events = [dict(s.labels) for s in shown if s.name == "deliverability_events_total"]
+    assert [(e["sender"], e["domain"]) for e in events] == [
+        ("shop", "example.com"),
+        ("shop", "other"),
+    ]
+
+
+def test_drift_that_nobody_saw_for_too_long_goes_with_its_finding() -> None:
+    weaker = Baseline("dmarc", "example.com", "record", "a", 1, "b", 60, "weakened", "why")
+    dropped = KeptSubject("record", None, record="b", unknown_reason="timeout")
+    found = exposed(replace(KEPT, subjects={"record": dropped}), baselines=(weaker,))
+    assert not [key for key in found if key[0] == "record_drift"]
 
 
 def test_drift_is_shown_until_it_is_accepted() -> None:
