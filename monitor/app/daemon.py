@@ -27,6 +27,7 @@ from monitor.publish.exposition import Exposition
 from monitor.publish.meters import Meters
 from monitor.publish.standing import standing_series
 from monitor.runner import Job, Runner
+from monitor.runner.merge import without_drift
 from monitor.schedule import Schedule
 from monitor.store.error import StoreError
 from monitor.store.store import Store
@@ -224,9 +225,11 @@ class Daemon:
         now = self._clock.now()
         accepted = replace(baseline, accepted=seen, accepted_at=now, classification="", reason="")
         self._store.set_baseline(accepted)
+        kept = self._store.kept(check, target)
+        if found is not None and kept is not None:
+            self._store.keep(without_drift(kept, subject, found[0].about, at=now))
         await self._store.flush()
         log.info("drift.accepted", check=check, target=target, subject=subject)
-        self._changed(check, target)
         if found is not None:
             self._runner.submit(*found, due=now)
 

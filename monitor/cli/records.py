@@ -94,14 +94,31 @@ class StoredRecords:
         )
 
     def accept(self, records: Sequence[Differing]) -> None:
-        """Accept what was seen last; the finding goes when the daemon looks again."""
+        """Accept what was seen last; its finding goes with it."""
+        from monitor.cli.source import checks_installed
+        from monitor.runner.merge import without_drift
+        from monitor.world.clock import SystemClock
+
+        installed = checks_installed()
 
         def change(store: "Store") -> None:
             for one in records:
                 baseline = store.baseline(one.check, one.target, one.subject)
                 if baseline is None or baseline.seen != one.seen:
                     raise Problem(f"{one.check} {one.target} {one.subject} changed: look again")
-                store.set_baseline(_accepted(baseline))
+                now = SystemClock().now()
+                store.set_baseline(
+                    replace(
+                        baseline,
+                        accepted=baseline.seen,
+                        accepted_at=now,
+                        classification="",
+                        reason="",
+                    )
+                )
+                kept, check = store.kept(one.check, one.target), installed.get(one.check)
+                if kept is not None and check is not None:
+                    store.keep(without_drift(kept, one.subject, check.about, at=now))
 
         self._with_store(change)
 
@@ -155,10 +172,3 @@ def _differing(one: "Baseline") -> Differing:
         seen=one.seen,
         changed_at=iso(one.changed_at),
     )
-
-
-def _accepted(baseline: "Baseline") -> "Baseline":
-    from monitor.world.clock import SystemClock
-
-    now = SystemClock().now()
-    return replace(baseline, accepted=baseline.seen, accepted_at=now, classification="", reason="")

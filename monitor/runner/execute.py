@@ -9,7 +9,7 @@ from monitor.check import Clock, Confirm, World
 from monitor.model import Outcome, Target
 from monitor.runner.job import Job
 from monitor.runner.judge import NoBaselines, UndeclaredError, judge
-from monitor.runner.merge import JudgedLook, Run, got_worse, merge
+from monitor.runner.merge import JudgedLook, Run, merge, worse
 from monitor.runner.worlds import Worlds
 from monitor.store.kept import Kept
 
@@ -23,6 +23,12 @@ async def execute(job: Job, target: Target, world: World) -> Outcome:
             return await job.check.run(target, world)
     except TimeoutError:
         return Outcome.unknown(f"no result within {job.config.timeout:g} s")
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Nobody cancelled us: something that the check waited for was cancelled.
+        return Outcome.unknown("the check failed: what it waited for was cancelled")
     except Exception as error:  # a check may raise anything; all of it is `unknown`
         log.warning("check.failed", check=job.name, target=target.name, exc_info=error)
         return Outcome.unknown(f"the check failed: {type(error).__name__}: {error}"[:300])
@@ -42,7 +48,7 @@ async def once(job: Job, target: Target, worlds: Worlds, clock: Clock) -> OnceRe
     started = clock.monotonic()
     outcome = await execute(job, target, worlds.normal(job.name))
     outcome, judged = _judged(job, target, outcome)
-    if job.about.confirm is not Confirm.NONE and any(got_worse(None, look) for look in judged):
+    if job.about.confirm is not Confirm.NONE and any(worse(None, look) for look in judged):
         second = await execute(job, target, worlds.confirming(job.name, job.about.confirm))
         outcome, judged = _confirmed(job, target, judged, outcome, second)
     run = Run(job.name, target.name, target.domain, clock.now(), outcome, judged)

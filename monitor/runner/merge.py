@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from monitor.check import RollUp, SubjectState, worst_severity
+from monitor.check import About, RollUp, SubjectState, worst_severity
 from monitor.model import Look, LookState, Outcome, Sample, Severity, Status
 from monitor.store.kept import HOLD_SECONDS, Change, Kept, KeptFinding, KeptSubject
 
@@ -37,10 +37,10 @@ class Run:
     judged: tuple[JudgedLook, ...]
 
 
-def got_worse(kept: Kept | None, judged: JudgedLook) -> bool:
-    """True where the look shows a critical or warning finding that is not yet counted."""
+def worse(kept: Kept | None, judged: JudgedLook) -> frozenset[tuple[str, str]]:
+    """The critical and warning findings of the look that are not yet counted, as (code, severity)."""
     prior = kept.subjects.get(judged.look.subject) if kept else None
-    return bool(judged.bad - (_bad(prior.findings) if prior else frozenset()))
+    return judged.bad - (_bad(prior.findings) if prior else frozenset())
 
 
 def merge(kept: Kept | None, run: Run, *, awaiting: frozenset[str], roll_up: RollUp) -> Kept:
@@ -49,8 +49,11 @@ def merge(kept: Kept | None, run: Run, *, awaiting: frozenset[str], roll_up: Rol
         return _after_failure(kept, run, roll_up)
     subjects: dict[str, KeptSubject] = {}
     clean, clean_weight = 0, 0.0
+    # Clean subjects have no names here: when there are more than before, one of them is new.
+    before = kept.clean + len(kept.subjects) if kept and not kept.failure else 0
+    fresh = len(run.judged) > before
     for judged in run.judged:
-        after = _subject_after(kept, judged, awaiting=awaiting, at=run.at)
+        after = _subject_after(kept, judged, awaiting=awaiting, fresh=fresh, at=run.at)
         if after is None:
             clean, clean_weight = clean + 1, clean_weight + judged.look.weight
         else:
@@ -65,16 +68,41 @@ def merge(kept: Kept | None, run: Run, *, awaiting: frozenset[str], roll_up: Rol
     )
 
 
+def without_drift(kept: Kept, subject: str, about: About, *, at: float) -> Kept:
+    """What is kept once the record of `subject` is accepted as it is seen.
+
+    Its drift goes at once: the next look may be blind, and nobody should be paged by what was accepted.
+    """
+    told = kept.subjects.get(subject)
+    if told is None:
+        return kept
+    drift = {f"{about.name}.{code}" for code in about.drift_codes.values()}
+    rest = tuple(finding for finding in told.findings if finding.code not in drift)
+    subjects = {**kept.subjects, subject: replace(told, findings=rest)}
+    clean = (kept.clean, kept.clean_weight)
+    status = about.roll_up(_states(subjects, clean, failed=bool(kept.failure)))
+    return replace(
+        kept,
+        status=status,
+        status_since=kept.status_since if status is kept.status else at,
+        subjects=subjects,
+        history=_history(kept, subjects, status, at),
+    )
+
+
 def _subject_after(
-    kept: Kept | None, judged: JudgedLook, *, awaiting: frozenset[str], at: float
+    kept: Kept | None, judged: JudgedLook, *, awaiting: frozenset[str], fresh: bool, at: float
 ) -> KeptSubject | None:
-    """The subject after one look; None where it is known, clean and carries nothing."""
+    """The subject after one look; None where it is known, clean and carries nothing.
+
+    `fresh`: a subject that is not kept by name may never have been known.
+    """
     look = judged.look
     prior = kept.subjects.get(look.subject) if kept else None
     if look.state is LookState.UNKNOWN:
         return _blind(prior, kept, look, at)
     if look.state is LookState.NOT_DUE or look.subject in awaiting:
-        if prior is not None or (kept is not None and not kept.failure):
+        if prior is not None or not fresh:
             return prior
         reason = NEVER_ASKED if look.state is LookState.NOT_DUE else AWAITING
         return KeptSubject(look.subject, None, unknown_reason=reason, weight=look.weight)
@@ -113,6 +141,8 @@ def _after_failure(kept: Kept | None, run: Run, roll_up: RollUp) -> Kept:
     }
     clean = (kept.clean, kept.clean_weight) if kept else (0, 0.0)
     samples = kept.samples if kept else ()
+    if kept and kept.known_at is not None and run.at - kept.known_at > HOLD_SECONDS:
+        samples = ()
     return _finished(kept, run, roll_up, subjects=subjects, clean=clean, samples=samples)
 
 
@@ -126,16 +156,9 @@ def _finished(
     samples: tuple[Sample, ...],
 ) -> Kept:
     failed = run.outcome.failure is not None
-    states = [_state(s) for s in subjects.values()]
-    if clean[0]:
-        states.append(SubjectState("", not failed, None, clean[1]))
+    states = _states(subjects, clean, failed=failed)
     status = Status.UNKNOWN if failed and not states else roll_up(states)
     seen_now = roll_up([replace(s, worst=s.worst if s.known else None) for s in states])
-    codes = tuple(sorted({f.code for s in subjects.values() for f in s.findings}))
-    changed = kept is None or kept.status is not status or _codes(kept) != codes
-    history = kept.history if kept else ()
-    if changed:
-        history = (Change(run.at, status, codes), *history)[:HISTORY_LENGTH]
     known_at = kept.known_at if kept else None
     if not failed and seen_now is not Status.UNKNOWN:
         known_at = run.at
@@ -152,8 +175,27 @@ def _finished(
         clean_weight=clean[1],
         samples=samples,
         failure=run.outcome.failure or "",
-        history=history,
+        history=_history(kept, subjects, status, run.at),
     )
+
+
+def _states(
+    subjects: Mapping[str, KeptSubject], clean: tuple[int, float], *, failed: bool
+) -> list[SubjectState]:
+    states = [_state(subject) for subject in subjects.values()]
+    if clean[0]:
+        states.append(SubjectState("", not failed, None, clean[1]))
+    return states
+
+
+def _history(
+    kept: Kept | None, subjects: Mapping[str, KeptSubject], status: Status, at: float
+) -> tuple[Change, ...]:
+    codes = _codes(subjects)
+    before = kept.history if kept else ()
+    if kept is not None and kept.status is status and _codes(kept.subjects) == codes:
+        return before
+    return (Change(at, status, codes), *before)[:HISTORY_LENGTH]
 
 
 def _state(subject: KeptSubject) -> SubjectState:
@@ -161,8 +203,8 @@ def _state(subject: KeptSubject) -> SubjectState:
     return SubjectState(subject.subject, subject.known, worst, subject.weight)
 
 
-def _codes(kept: Kept) -> tuple[str, ...]:
-    return tuple(sorted({f.code for s in kept.subjects.values() for f in s.findings}))
+def _codes(subjects: Mapping[str, KeptSubject]) -> tuple[str, ...]:
+    return tuple(sorted({f.code for s in subjects.values() for f in s.findings}))
 
 
 def _bad(findings: Sequence[KeptFinding]) -> frozenset[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Runs checks on targets. Whatever happens in a check ends here as an outcome, in bounded time."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -12,7 +12,7 @@ from monitor.publish.meters import Meters
 from monitor.runner.execute import execute
 from monitor.runner.job import Job
 from monitor.runner.judge import UndeclaredError, baseline_after, judge
-from monitor.runner.merge import JudgedLook, Run, got_worse, merge
+from monitor.runner.merge import JudgedLook, Run, merge, worse
 from monitor.runner.worlds import Worlds
 from monitor.store.kept import Kept
 from monitor.store.store import Store
@@ -25,12 +25,14 @@ EXTRA_ATTEMPTS = 3
 """Confirming looks that could not tell are repeated this often before the next sweep takes over."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Suspicion:
-    """What got worse and waits for confirmation: seen how often, by how many looks asked."""
+    """What got worse and waits for confirmation: each (code, severity) seen by how many known looks in a row.
 
-    bad: frozenset[tuple[str, str]]
-    seen: int = 1
+    `asked` counts the looks since the sweep last came by.
+    """
+
+    seen: Mapping[tuple[str, str], int]
     asked: int = 1
 
 
@@ -55,11 +57,12 @@ class Runner:
         self._tasks = tasks
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._at_once_a_check: dict[str, asyncio.Semaphore] = {}
-        self._suspicions: dict[tuple[str, str, str], _Suspicion] = {}
+        self._suspicions: dict[tuple[str, str], dict[str, _Suspicion]] = {}
         self._busy: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._waiting: set[tuple[str, str]] = set()
         self._confirming: set[asyncio.Task[None]] = set()
         self._current: Callable[[str, str], bool] = lambda _check, _target: True
+        store.subscribe(self._kept_changed)
 
     def only(self, current: Callable[[str, str], bool]) -> None:
         """Results count only while `current(check, target)` is true: what left the configuration is dropped."""
@@ -100,9 +103,14 @@ class Runner:
             outcome = await execute(job, target, world)
             self._meters.run_finished(job.name, self._clock.monotonic() - started)
         if self._current(job.name, target.name):
-            self._take(job, target, outcome)
+            self._take(job, target, outcome, confirming=confirming)
 
-    def _take(self, job: Job, target: Target, outcome: Outcome) -> None:
+    def _kept_changed(self, check: str, target: str) -> None:
+        # A target that left and comes back later is as new.
+        if self._store.kept(check, target) is None:
+            self._suspicions.pop((check, target), None)
+
+    def _take(self, job: Job, target: Target, outcome: Outcome, *, confirming: bool) -> None:
         at = self._clock.now()
         try:
             judged = judge(job, target, outcome, self._store)
@@ -111,7 +119,9 @@ class Runner:
             outcome, judged = Outcome.unknown(str(error)), ()
         self._count(job.name, outcome.samples)
         kept = self._store.kept(job.name, target.name)
-        awaiting = self._awaiting(job, target, kept, judged, failed=outcome.failure is not None)
+        self._suspect(job, target, kept, judged, outcome=outcome, confirming=confirming)
+        suspected = self._suspicions.get((job.name, target.name), {})
+        awaiting = frozenset(suspected)
         for look in judged:
             if look.look.subject not in awaiting:
                 self._accept_record(job, target, look, at)
@@ -144,60 +154,39 @@ class Runner:
         if after is not None and after != before:
             self._store.set_baseline(after)
 
-    def _awaiting(
+    def _suspect(
         self,
         job: Job,
         target: Target,
         kept: Kept | None,
         judged: tuple[JudgedLook, ...],
         *,
-        failed: bool,
-    ) -> frozenset[str]:
-        """The subjects that got worse and are not confirmed yet; sees to it that they are looked at again."""
-        awaiting: set[str] = set()
-        again = False
+        outcome: Outcome,
+        confirming: bool,
+    ) -> None:
+        """Weigh what got worse and is not confirmed yet; see to it that it is looked at again."""
+        key = (job.name, target.name)
+        before = self._suspicions.pop(key, {})
+        after: dict[str, _Suspicion] = {}
+        if outcome.failure is not None:
+            after = before
         for look in judged:
-            key = (job.name, target.name, look.look.subject)
-            suspicion = self._suspicions.get(key)
+            subject = look.look.subject
+            suspicion = before.get(subject)
             if look.look.state is LookState.KNOWN:
-                suspicion = self._weighed(suspicion, kept, look)
-                if suspicion is not None and suspicion.seen > job.confirmations:
-                    suspicion = None
-                elif suspicion is not None:
-                    awaiting.add(look.look.subject)
-            elif suspicion is not None:
-                suspicion.asked += 1
-            if suspicion is None:
-                self._suspicions.pop(key, None)
-            else:
-                self._suspicions[key] = suspicion
-                again |= suspicion.asked <= job.confirmations + EXTRA_ATTEMPTS
-        if failed:
-            again = self._asked_in_vain(job, target)
-        if again:
+                suspicion = _weighed(suspicion, worse(kept, look), job.confirmations)
+            if suspicion is not None:
+                after[subject] = suspicion
+        if not after:
+            return
+        self._suspicions[key] = {
+            subject: replace(s, asked=s.asked + 1 if confirming else 1)
+            for subject, s in after.items()
+        }
+        if any(
+            s.asked <= job.confirmations + EXTRA_ATTEMPTS for s in self._suspicions[key].values()
+        ):
             self._look_again(job, target)
-        return frozenset(awaiting)
-
-    def _asked_in_vain(self, job: Job, target: Target) -> bool:
-        again = False
-        for key, suspicion in self._suspicions.items():
-            if key[:2] == (job.name, target.name):
-                suspicion.asked += 1
-                again |= suspicion.asked <= job.confirmations + EXTRA_ATTEMPTS
-        return again
-
-    @staticmethod
-    def _weighed(
-        suspicion: _Suspicion | None, kept: Kept | None, look: JudgedLook
-    ) -> _Suspicion | None:
-        if not got_worse(kept, look):
-            return None
-        if suspicion is None or not suspicion.bad & look.bad:
-            return _Suspicion(look.bad)
-        suspicion.bad = look.bad
-        suspicion.seen += 1
-        suspicion.asked += 1
-        return suspicion
 
     def _look_again(self, job: Job, target: Target) -> None:
         key = (job.name, target.name)
@@ -217,3 +206,14 @@ class Runner:
             self._waiting.discard(key)
         if self._current(*key):
             await self._look(job, target, confirming=True)
+
+
+def _weighed(
+    suspicion: _Suspicion | None, bad: frozenset[tuple[str, str]], confirmations: int
+) -> _Suspicion | None:
+    """The suspicion after a known look in which `bad` got worse; None where nothing waits any more."""
+    before = suspicion.seen if suspicion else {}
+    seen = {finding: before.get(finding, 0) + 1 for finding in bad}
+    if all(times > confirmations for times in seen.values()):
+        return None
+    return _Suspicion(seen, suspicion.asked if suspicion else 0)

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from monitor.store.kept import Baseline
+from monitor.model import Finding, Status
+from monitor.store.kept import Baseline, Kept, KeptFinding, KeptSubject
 from monitor.store.store import Store
 from monitor.world.clock import SystemClock
 from tests.cli.commands import COMMAND, deliverability, environment
@@ -26,6 +27,16 @@ def baseline(target: str, subject: str = "record", classification: str = "weaken
     return Baseline(
         "dmarc", target, subject, ACCEPTED, 0.0, SEEN, 60.0, classification, "p=reject -> p=none"
     )
+
+
+def drifted(target: str) -> Kept:
+    """What the daemon kept of it: the drift, and something else that acceptance does not mend."""
+    told = tuple(
+        KeptFinding(Finding(code, "told"), f"dmarc.{code}", severity, 60.0)
+        for code, severity in (("policy_weakened", "critical"), ("policy_none", "warning"))
+    )
+    subject = KeptSubject("record", 60.0, told, record=SEEN)
+    return Kept("dmarc", target, target, Status.CRITICAL, 60.0, 60.0, 60.0, {"record": subject})
 
 
 @pytest.fixture
@@ -40,6 +51,7 @@ def config(tmp_path: Path) -> Path:
     async def fill() -> None:
         store = await Store.open(f"sqlite:///{tmp_path}/state.db", clock=SystemClock())
         store.set_baseline(baseline("shop.example"))
+        store.keep(drifted("shop.example"))
         store.set_baseline(baseline("as.example", classification=""))
         await store.close()
 
@@ -49,11 +61,15 @@ def config(tmp_path: Path) -> Path:
 
 def stored(config: Path) -> Baseline | None:
     """What the state has of the record that differed."""
+    return _stored(config)[0]
 
-    async def read() -> Baseline | None:
+
+def _stored(config: Path) -> tuple[Baseline | None, Kept | None]:
+    async def read() -> tuple[Baseline | None, Kept | None]:
         store = await Store.open(f"sqlite:///{config.parent}/state.db", clock=SystemClock())
         try:
-            return store.baseline("dmarc", "shop.example", "record")
+            baseline = store.baseline("dmarc", "shop.example", "record")
+            return baseline, store.kept("dmarc", "shop.example")
         finally:
             await store.close()
 
@@ -76,10 +92,13 @@ def test_the_file_serves_where_no_daemon_runs(config: Path) -> None:
     again = deliverability("drift", "list", "-c", config, cwd=cwd)
     assert again.stdout == "every watched record is as accepted\n"
 
-    kept = stored(config)
+    record, kept = _stored(config)
+    assert record is not None
+    assert (record.accepted, record.classification, record.reason) == (SEEN, "", "")
+    assert record.accepted_at > 1e9
     assert kept is not None
-    assert (kept.accepted, kept.classification, kept.reason) == (SEEN, "", "")
-    assert kept.accepted_at > 1e9
+    assert [f.code for f in kept.subjects["record"].findings] == ["dmarc.policy_none"]
+    assert kept.status is Status.WARNING
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from monitor.check import enough_subjects, every_subject
 from monitor.model import Finding, Look, LookState, Outcome, Sample, Severity, Status
-from monitor.runner.merge import JudgedLook, Run, got_worse, merge
+from monitor.runner.merge import JudgedLook, Run, merge, worse
 from monitor.store.kept import HOLD_SECONDS, Kept, KeptFinding
 
 DAY = 86400.0
@@ -125,8 +125,33 @@ def test_samples_stay_while_nobody_can_see() -> None:
 
 def test_worse_is_a_new_code_or_a_worse_severity_not_information() -> None:
     kept = after(None, Look.known("zen", (LISTED,)), at=1)
-    assert not got_worse(kept, judged(Look.known("zen", (LISTED,))))
-    assert got_worse(kept, judged(Look.known("zen", (Finding("other", ""),))))
-    assert got_worse(None, judged(Look.known("zen", (LISTED,))))
-    assert not got_worse(None, judged(Look.known("zen", (LISTED,)), Severity.INFO))
-    assert not got_worse(None, judged(Look.known("zen")))
+    assert not worse(kept, judged(Look.known("zen", (LISTED,))))
+    assert worse(kept, judged(Look.known("zen", (Finding("other", ""),))))
+    assert worse(None, judged(Look.known("zen", (LISTED,))))
+    assert not worse(None, judged(Look.known("zen", (LISTED,)), Severity.INFO))
+    assert not worse(None, judged(Look.known("zen")))
+
+
+def test_a_new_subject_that_was_not_asked_yet_is_not_clean() -> None:
+    kept = after(None, Look.known("zen"), at=1)
+    kept = after(kept, Look.known("zen"), Look.not_due("new"), at=2)
+    assert kept.status is Status.UNKNOWN
+    kept = after(kept, Look.not_due("zen"), Look.not_due("new"), at=3)
+    assert kept.status is Status.UNKNOWN
+    kept = after(kept, Look.not_due("zen"), Look.known("new"), at=4)
+    assert kept.status is Status.OK
+
+
+def test_samples_of_a_run_are_held_no_longer_than_its_findings() -> None:
+    run = Run(
+        "rates",
+        "shop/example.com",
+        "example.com",
+        0.0,
+        Outcome((Look.known("all"),), samples=(Sample("threshold", 0.05),)),
+        (judged(Look.known("all")),),
+    )
+    kept = merge(None, run, awaiting=frozenset(), roll_up=every_subject)
+    kept = failed(kept, "no answer", at=HOLD_SECONDS)
+    assert kept.samples
+    assert not failed(kept, "no answer", at=HOLD_SECONDS + 1).samples

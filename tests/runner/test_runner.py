@@ -50,14 +50,14 @@ class Scripted:
         drift_codes={Classification.WEAKENED: "weakened"},
     )
 
-    def __init__(self, *script: Outcome | Exception | Callable[[], object]) -> None:
+    def __init__(self, *script: Outcome | BaseException | Callable[[], object]) -> None:
         self.script = list(script)
         self.confirming: list[bool] = []
 
     async def run(self, target: DomainTarget, world: World) -> Outcome:
         self.confirming.append(world.confirming)
         step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(step, Exception):
+        if isinstance(step, BaseException):
             raise step
         if isinstance(step, Outcome):
             return step
@@ -162,6 +162,26 @@ async def test_while_only_blind_looks_follow_nothing_is_confirmed(bench: Bench) 
     assert not [f for s in kept.subjects.values() for f in s.findings]
 
 
+async def test_each_finding_is_confirmed_for_itself(bench: Bench) -> None:
+    """What comes with the last look of a suspicion was seen once, however long the rest is suspected."""
+    weaker = Finding("weakened", "it is weaker")
+    both = Outcome(looks=(Look.known("record", (*BAD.looks[0].findings, weaker)),))
+    check = Scripted(BAD, BAD, both, BAD)
+    kept = await bench.look(job_of(check), lambda kept: kept.status is Status.CRITICAL)
+    assert [f.code for s in kept.subjects.values() for f in s.findings] == ["scripted.bad"]
+    assert len(check.confirming) == 4
+
+
+async def test_what_left_and_came_back_is_suspected_anew(bench: Bench) -> None:
+    check = Scripted(BAD, BLIND)
+    job = job_of(check)
+    await bench.look(job, lambda _kept: len(check.confirming) == 6)
+    bench.store.forget("scripted", TARGET.name)
+    check.script = [BAD, BAD, GOOD]
+    kept = await bench.look(job, lambda kept: kept.status is Status.OK)
+    assert all(change.status is not Status.CRITICAL for change in kept.history)
+
+
 async def test_better_counts_at_once(bench: Bench) -> None:
     job = job_of(Scripted(BAD, BAD, BAD, GOOD))
     await bench.look(job, lambda kept: kept.status is Status.CRITICAL)
@@ -173,6 +193,7 @@ async def test_better_counts_at_once(bench: Bench) -> None:
     [
         (RuntimeError("boom"), "the check failed: RuntimeError: boom"),
         (lambda: None, "no result within 0.05 s"),
+        (asyncio.CancelledError(), "the check failed: what it waited for was cancelled"),
         (
             Outcome(looks=(Look.known("x", (Finding("undeclared", ""),)),)),
             "the check returned the code 'undeclared', which its About does not declare",
@@ -182,7 +203,7 @@ async def test_better_counts_at_once(bench: Bench) -> None:
             "the check returned the gauge 'undeclared', which its About does not declare",
         ),
     ],
-    ids=["raises", "hangs", "undeclared code", "undeclared gauge"],
+    ids=["raises", "hangs", "cancelled from within", "undeclared code", "undeclared gauge"],
 )
 async def test_every_end_is_a_status(bench: Bench, step: object, reason: str) -> None:
     kept = await bench.look(job_of(Scripted(step), timeout=0.05), lambda kept: True)
