@@ -38,6 +38,7 @@ def write_configuration(
                 25: ports.smtp,
                 465: ports.smtps,
                 587: ports.submission,
+                443: ports.https,
                 53: ports.dns,
             },
             "ca": str(directory / "ca.pem"),

@@ -4,7 +4,9 @@ import base64
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -21,21 +23,44 @@ from monitor.lab.scenario import Traffic
 Headers = Callable[[bytes], Mapping[str, str]]
 
 
-def open_credentials(directory: Path, flow: str, traffic: Traffic) -> tuple[str, Headers]:
-    """Return the `secret` of the hook's configuration, and what makes the headers for a body.
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The `secret` of a hook's configuration, and what makes the headers for a body.
+
+    The `wrong` headers are well made, with a secret that the hook does not know.
+    """
+
+    secret: str
+    headers: Mapping[Literal["right", "wrong"], Headers]
+
+
+def open_credentials(directory: Path, flow: str, traffic: Traffic) -> Credentials:
+    """Open a flow's credentials, making them when they are not there.
 
     A generic hook has a shared secret; SendGrid's has the public key of an ECDSA signature.
     """
     if traffic.kind == "sendgrid":
         key = _signing_key(directory / f"{flow}-hook.key")
-        return _public_key(key), lambda body: _sendgrid_headers(key, body, int(time.time()))
+        other_key = ec.generate_private_key(ec.SECP256R1())
+        return Credentials(_public_key(key), {"right": _signed(key), "wrong": _signed(other_key)})
     path = directory / f"{flow}-hook.secret"
-    secret = _kept(path, lambda: secrets.token_hex(32).encode()).decode()
-    headers = {
-        "Authorization": f"Bearer {secret}",
-        "Content-Type": "application/x-ndjson",
-    }
-    return f"file:{path}", lambda _body: headers
+    secret = _kept(path, _new_secret).decode()
+    return Credentials(
+        f"file:{path}", {"right": _bearing(secret), "wrong": _bearing(_new_secret().decode())}
+    )
+
+
+def _new_secret() -> bytes:
+    return secrets.token_hex(32).encode()
+
+
+def _bearing(secret: str) -> Headers:
+    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/x-ndjson"}
+    return lambda _body: headers
+
+
+def _signed(key: ec.EllipticCurvePrivateKey) -> Headers:
+    return lambda body: _sendgrid_headers(key, body, int(time.time()))
 
 
 def _sendgrid_headers(key: ec.EllipticCurvePrivateKey, body: bytes, now: int) -> dict[str, str]:

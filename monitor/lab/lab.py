@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Self
@@ -17,6 +17,7 @@ from monitor.lab.config import write_configuration
 from monitor.lab.control import Controls, serve_control
 from monitor.lab.credentials import open_credentials
 from monitor.lab.dns import DnsServer
+from monitor.lab.egress import SilentWays
 from monitor.lab.ports import Ports, free_port
 from monitor.lab.scenario import DEFAULT_SCENARIO, Burst, Incident, Scenario, ScenarioFile
 from monitor.lab.smtp import SmtpHosts
@@ -163,7 +164,9 @@ class Lab:
         self._dns.load(self.world)
         for flow in self._flows.values():
             flow.load(self.world)
+        self._silent.give_way(self.world)
         await self._hosts.load(self.world)
+        self._silent.fall_silent(self.world)
 
     def _burst(self, bursts: Mapping[str, Burst]) -> None:
         for flow, burst in bursts.items():
@@ -173,12 +176,13 @@ class Lab:
         self._dns = DnsServer(self.world, port=self.ports.dns)
         stack.push_async_callback(self._dns.stop)
         await self._dns.start()
-        self._hosts = SmtpHosts(
-            open_authority(self.directory),
-            {25: self.ports.smtp, 465: self.ports.smtps, 587: self.ports.submission},
-        )
+        mapped = {25: self.ports.smtp, 465: self.ports.smtps, 587: self.ports.submission}
+        self._hosts = SmtpHosts(open_authority(self.directory), mapped)
         stack.push_async_callback(self._hosts.stop)
         await self._hosts.load(self.world)
+        self._silent = SilentWays({**mapped, 443: self.ports.https})
+        stack.callback(self._silent.stop)
+        self._silent.fall_silent(self.world)
         credentials = {
             name: open_credentials(self.directory, name, traffic)
             for name, traffic in self.world.traffic.items()
@@ -188,11 +192,11 @@ class Lab:
             self.directory,
             ports=self.ports,
             listen=self.listen,
-            secrets={name: secret for name, (secret, _) in credentials.items()},
+            secrets={name: each.secret for name, each in credentials.items()},
         )
         self._flows = {
-            name: Flow(name, self.world, url=f"http://{self.listen}/hooks/{name}", headers=headers)
-            for name, (_, headers) in credentials.items()
+            name: Flow(name, self.world, url=f"http://{self.listen}/hooks/{name}", credentials=each)
+            for name, each in credentials.items()
         }
         await serve_control(self._controls(), stack, port=self.ports.control)
         for flow in self._flows.values():
@@ -213,6 +217,7 @@ class Lab:
                     "25": self.ports.smtp,
                     "465": self.ports.smtps,
                     "587": self.ports.submission,
+                    "443": self.ports.https,
                     "53": self.ports.dns,
                 },
             },
@@ -249,7 +254,7 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 def _choose(ports: Ports, world: Scenario) -> Ports:
     """Replace every 0 by a port that is free at all addresses where it is needed."""
-    taken: set[int] = {ports.dns, ports.smtp, ports.smtps, ports.submission, ports.control}
+    taken: set[int] = set(astuple(ports))
 
     def choose(port: int, addresses: set[IPv4Address]) -> int:
         chosen = port or free_port(addresses, taken=taken)
@@ -262,5 +267,6 @@ def _choose(ports: Ports, world: Scenario) -> Ports:
         smtp=choose(ports.smtp, hosts),
         smtps=choose(ports.smtps, hosts),
         submission=choose(ports.submission, hosts),
+        https=choose(ports.https, hosts),
         control=choose(ports.control, {IPv4Address("127.0.0.1")}),
     )

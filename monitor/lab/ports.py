@@ -21,6 +21,7 @@ class Ports:
     smtp: int = 0
     smtps: int = 0
     submission: int = 0
+    https: int = 0
     control: int = 0
 
 

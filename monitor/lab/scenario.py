@@ -203,14 +203,16 @@ class Blocklist(_Model):
 class Traffic(_Model):
     """The flow of mail events that one hook of the daemon receives.
 
-    `rate` is in messages a second; `bounced`, `deferred`, `complained` and `opened` are shares of them;
-    `history` is how far back the flow begins when the lab starts. `recipients` weighs the domains.
+    `proof` is whether the hook knows the secret that the sender proves itself with. `rate` is in messages
+    a second; `bounced`, `deferred`, `complained` and `opened` are shares of them; `history` is how far
+    back the flow begins when the lab starts. `recipients` weighs the domains.
     """
 
     kind: Literal["generic", "sendgrid"]
     sender: str
     domain: DomainName
     stream: str
+    proof: Literal["right", "wrong"] = "right"
     rate: Annotated[float, Field(ge=0, le=1000)] = 2.0
     bounced: Share = 0.01
     deferred: Share = 0.02
@@ -249,7 +251,7 @@ class Scenario(_Model):
     hosts: dict[DomainName, Host] = {}
     behaviours: dict[str, Behaviour] = {}
     blocklists: dict[DomainName, Blocklist] = {}
-    egress: dict[Port, Literal["open", "refused"]] = {}
+    egress: dict[Port | Literal[443], Literal["open", "refused", "silent"]] = {}
     traffic: dict[str, Traffic] = {}
     configuration: dict[str, Any] = {}
     incidents: dict[str, Incident] = {}

@@ -142,7 +142,7 @@ class SmtpHosts:
         Raises:
             OSError: when an address or a port is not to be had.
         """
-        blocked = {port for port, way in scenario.egress.items() if way == "refused"}
+        blocked = {port for port, way in scenario.egress.items() if way != "open"}
         for name in self._running.keys() - scenario.hosts.keys():
             await self._close(name)
         for name, host in scenario.hosts.items():

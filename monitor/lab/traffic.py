@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import aiohttp
 import structlog
 
-from monitor.lab.credentials import Headers
+from monitor.lab.credentials import Credentials
 from monitor.lab.mail import BODIES, Event, burst, steady
 from monitor.lab.scenario import Burst, Scenario, Traffic
 
@@ -22,10 +22,12 @@ log = structlog.get_logger()
 class Flow:
     """One hook's stream: its history first, then what happens each second, and bursts between."""
 
-    def __init__(self, name: str, scenario: Scenario, *, url: str, headers: Headers) -> None:
+    def __init__(
+        self, name: str, scenario: Scenario, *, url: str, credentials: Credentials
+    ) -> None:
         self._name = name
         self._url = url
-        self._headers = headers
+        self._credentials = credentials
         self._seed = scenario.seed
         self._bursts: deque[Burst] = deque()
         self._connected: bool | None = None
@@ -71,9 +73,10 @@ class Flow:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _acknowledged(self, session: aiohttp.ClientSession, body: bytes) -> bool:
+        # Signed anew at each try: a receiver may refuse an old timestamp.
+        headers = self._credentials.headers[self._traffic.proof](body)
         try:
-            # Signed anew at each try: a receiver may refuse an old timestamp.
-            async with session.post(self._url, data=body, headers=self._headers(body)) as response:
+            async with session.post(self._url, data=body, headers=headers) as response:
                 reason = f"HTTP {response.status}"
                 accepted = response.ok
         except (aiohttp.ClientError, TimeoutError) as error:

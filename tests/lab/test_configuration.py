@@ -8,7 +8,7 @@ from monitor.lab.config import write_configuration
 from monitor.lab.ports import Ports
 from monitor.lab.scenario import ScenarioFile
 
-PORTS = Ports(dns=5300, smtp=2500, smtps=4650, submission=5870, control=8000)
+PORTS = Ports(dns=5300, smtp=2500, smtps=4650, submission=5870, https=4430, control=8000)
 SECRETS = {"shop": "file:shop-hook.secret", "newsletter": "a public key"}
 
 
@@ -20,7 +20,7 @@ def test_it_says_where_all_listens(tmp_path: Path) -> None:
     config = yaml.safe_load(path.read_text())
     assert config["resolver"]["nameservers"] == ["127.0.0.1:5300"]
     assert config["resolver"]["timeout"] == "2s"
-    assert config["network"]["ports"] == {25: 2500, 465: 4650, 587: 5870, 53: 5300}
+    assert config["network"]["ports"] == {25: 2500, 465: 4650, 587: 5870, 443: 4430, 53: 5300}
     assert config["network"]["ca"] == str(tmp_path / "ca.pem")
     assert config["store"]["url"] == f"sqlite:///{tmp_path}/state.db"
     assert config["server"]["listen"] == "127.0.0.1:9999"

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any, Never
 
 import aiosmtplib
@@ -21,6 +22,8 @@ from tests.lab.asking import ask, values
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REFUSAL = {"127.255.255.254"}
 SHOP_MX = "127.0.1.10"
+SECOND_MX = "127.0.1.11"
+CANARY = "127.0.1.30"
 
 Probe = Callable[[Lab], Awaitable[object]]
 
@@ -43,12 +46,32 @@ async def starttls_offered(lab: Lab) -> object:
         return client.supports_extension("starttls")
 
 
-async def _tls(lab: Lab) -> ssl.SSLObject:
+async def reply_to_starttls(lab: Lab) -> object:
+    """What the second MX says in plaintext when STARTTLS is asked for, and whether TLS comes about then."""
+    reader, writer = await asyncio.open_connection(SECOND_MX, lab.ports.smtp)
+    try:
+        await reader.readline()
+        writer.write(b"EHLO probe\r\n")
+        while (await reader.readline())[3:4] != b" ":
+            pass
+        writer.write(b"STARTTLS\r\n")
+        said = (await reader.read(4096)).count(b"\r\n")
+        context = ssl.create_default_context(cafile=lab.ca_file)
+        try:
+            await asyncio.wait_for(writer.start_tls(context, server_hostname="mx2.shop.example"), 1)
+        except TimeoutError:
+            return said, "silence"
+        return said, "TLS"
+    finally:
+        writer.transport.abort()
+
+
+async def _tls(lab: Lab, host: str = SHOP_MX, name: str = "mx1.shop.example") -> ssl.SSLObject:
     context = ssl.create_default_context(cafile=lab.ca_file)
     context.set_ciphers("DEFAULT@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.TLSv1
     _, writer = await asyncio.open_connection(
-        SHOP_MX, lab.ports.smtps, ssl=context, server_hostname="mx1.shop.example"
+        host, lab.ports.smtps, ssl=context, server_hostname=name
     )
     try:
         return writer.get_extra_info("ssl_object")
@@ -56,11 +79,14 @@ async def _tls(lab: Lab) -> ssl.SSLObject:
         writer.transport.abort()
 
 
-async def certificate_days(lab: Lab) -> object:
-    der = (await _tls(lab)).getpeercert(binary_form=True)
-    assert der is not None
-    left = x509.load_der_x509_certificate(der).not_valid_after_utc - datetime.now(UTC)
-    return left.days
+def certificate_days(host: str, name: str) -> Probe:
+    async def probe(lab: Lab) -> object:
+        der = (await _tls(lab, host, name)).getpeercert(binary_form=True)
+        assert der is not None
+        left = x509.load_der_x509_certificate(der).not_valid_after_utc - datetime.now(UTC)
+        return left.days
+
+    return probe
 
 
 async def tls_version(lab: Lab) -> object:
@@ -70,9 +96,12 @@ async def tls_version(lab: Lab) -> object:
 def connects(host: str, port: str) -> Probe:
     async def probe(lab: Lab) -> object:
         try:
-            _, writer = await asyncio.open_connection(host, getattr(lab.ports, port))
+            async with asyncio.timeout(1):
+                _, writer = await asyncio.open_connection(host, getattr(lab.ports, port))
         except ConnectionRefusedError:
             return False
+        except TimeoutError:
+            return "silence"
         writer.transport.abort()
         return True
 
@@ -95,17 +124,62 @@ async def silent(lab: Lab) -> object:
 
 DMARC = '"v=DMARC1; p={0}; sp={0};{1} rua=mailto:dmarc@shop.example"'
 REJECT = {DMARC.format("reject", " adkim=s;")}
+SPF = '"v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 mx {}all"'
+VERIFICATION = '"verification=0a1b2c3d4e5f"'
+IPV6_REVERSED = ip_address("2001:db8::10").reverse_pointer.removesuffix(".ip6.arpa")
 SEEN = [
     ("address-listed", record("10.2.0.192.zen.lab.example", "A"), "NXDOMAIN", {"127.0.0.2"}),
     ("domain-listed", record("shop.example.dbl.lab.example", "A"), "NXDOMAIN", {"127.0.1.2"}),
     ("dmarc-weakened", record("_dmarc.shop.example", "TXT"), REJECT, {DMARC.format("none", "")}),
     ("dmarc-vanished", record("_dmarc.shop.example", "TXT"), REJECT, "NXDOMAIN"),
-    ("certificate-expiring", certificate_days, 59, 1),
+    (
+        "address-suspicious",
+        record(f"{IPV6_REVERSED}.zen.lab.example", "A"),
+        "NXDOMAIN",
+        {"127.0.0.20"},
+    ),
+    ("domain-abused", record("news.example.dbl.lab.example", "A"), "NXDOMAIN", {"127.0.1.102"}),
+    ("certificate-expiring", certificate_days(SHOP_MX, "mx1.shop.example"), 59, 1),
+    ("certificate-ageing", certificate_days(SECOND_MX, "mx2.shop.example"), 59, 13),
+    ("starttls-injection", reply_to_starttls, (1, "TLS"), (2, "TLS")),
+    ("mx-stalled", reply_to_starttls, (1, "TLS"), (1, "silence")),
+    ("mx-unusable", record("gone.news.example", "A"), "NXDOMAIN", "NXDOMAIN"),
+    (
+        "mx-unusable",
+        record("news.example", "MX"),
+        {"10 mx.news.example."},
+        {"10 gone.news.example."},
+    ),
+    (
+        "spf-softened",
+        record("shop.example", "TXT"),
+        {VERIFICATION, SPF.format("-")},
+        {VERIFICATION, SPF.format("~")},
+    ),
+    (
+        "reverse-dns-missing",
+        record("10.2.0.192.in-addr.arpa", "PTR"),
+        {"mta1.shop.example."},
+        "NXDOMAIN",
+    ),
+    (
+        "reverse-dns-generic",
+        record("20.100.51.198.in-addr.arpa", "PTR"),
+        {"o1.news.example."},
+        {"dsl-20.news.example."},
+    ),
+    ("reverse-dns-generic", record("dsl-20.news.example", "A"), "NXDOMAIN", {"198.51.100.20"}),
+    (
+        "single-name-server",
+        record("shop.example", "NS"),
+        {"ns1.dns.example.", "ns2.dns.example."},
+        {"ns1.dns.example."},
+    ),
     ("starttls-withdrawn", starttls_offered, True, False),
     ("tls-outdated", tls_version, "TLSv1.3", "TLSv1"),
     ("mx-down", connects(SHOP_MX, "smtp"), True, False),
-    ("mx-down", connects("127.0.1.11", "smtp"), True, True),
-    ("port25-blocked", connects("127.0.1.30", "smtp"), True, False),
+    ("mx-down", connects(SECOND_MX, "smtp"), True, True),
+    ("port25-blocked", connects(CANARY, "smtp"), True, False),
     ("port25-blocked", connects(SHOP_MX, "smtps"), True, True),
     (
         "ns-unresolvable",
@@ -115,6 +189,9 @@ SEEN = [
     ),
     ("ns-unresolvable", record("canary-1.example", "A"), {"127.0.1.30"}, {"127.0.1.30"}),
     ("resolver-dead", silent, False, True),
+    ("network-down", silent, False, True),
+    ("network-down", connects(CANARY, "https"), False, "silence"),
+    ("network-down", connects(SHOP_MX, "smtp"), True, "silence"),
     ("resolver-lossy", answers, (4, False), (2, True)),
     (
         "resolver-refusing-blocklists",
@@ -140,7 +217,7 @@ async def test_an_incident_is_seen_while_it_lasts(
 
 
 async def test_every_incident_has_a_test() -> None:
-    in_traffic_tests = {"bounce-spike"}
+    in_traffic_tests = {"bounce-spike", "hook-secret-wrong"}
     assert {name for name, *_ in SEEN} | in_traffic_tests == set(
         ScenarioFile(DEFAULT_SCENARIO).base.incidents
     )

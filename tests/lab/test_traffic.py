@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 from aiohttp import web
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from monitor.lab import Lab
+from monitor.lab import Incident, Lab
 from monitor.lab.mail import burst, steady
 from monitor.lab.ports import free_port
 from monitor.lab.scenario import Burst, ScenarioFile
@@ -51,13 +52,18 @@ class Daemon:
         if hook["kind"] == "generic":
             if request.headers["Authorization"] != f"Bearer {self._secret(hook)}":
                 self.refused.append(name)
+                return web.Response(status=401)
             assert request.content_type == "application/x-ndjson"
             self.events[name] += [json.loads(line) for line in body.splitlines()]
         else:
             stamp = request.headers["X-Twilio-Email-Event-Webhook-Timestamp"]
             signature = request.headers["X-Twilio-Email-Event-Webhook-Signature"]
             key = load_der_public_key(base64.b64decode(hook["secret"]))
-            key.verify(base64.b64decode(signature), stamp.encode() + body, ec.ECDSA(SHA256()))
+            try:
+                key.verify(base64.b64decode(signature), stamp.encode() + body, ec.ECDSA(SHA256()))
+            except InvalidSignature:
+                self.refused.append(name)
+                return web.Response(status=401)
             assert body.endswith(b"\r\n")
             self.events[name] += json.loads(body)
         return web.json_response({"accepted": 1})
@@ -161,6 +167,28 @@ async def test_a_bounce_spike_comes_at_once_and_drowns_when_it_ends(
         time.time() - datetime.fromisoformat(event["at"]).timestamp() for event in events[before:]
     ]
     assert max(burst_ages) < 60
+
+
+@pytest.mark.parametrize("flow", ["shop", "newsletter"])
+async def test_a_sender_with_the_wrong_secret_is_refused_and_loses_nothing(
+    tmp_path: Path, port: int, flow: str
+) -> None:
+    wrong = Incident(description="wrong", world={"traffic": {flow: {"proof": "wrong"}}})
+    daemon = Daemon(tmp_path)
+    async with daemon.serve(port), Lab(directory=tmp_path, listen=f"127.0.0.1:{port}") as lab:
+        await until(lambda: up_to_date(daemon))
+        await lab.start_incident("wrong", wrong)
+        await until(lambda: len(daemon.refused) > 1)
+        before = len(daemon.events[flow])
+        await lab.end_incident("wrong")
+        await until(lambda: len(daemon.events[flow]) > before)
+    assert set(daemon.refused) == {flow}
+
+
+def test_the_wrong_secret_is_an_incident_of_the_newsletter() -> None:
+    assert ScenarioFile().base.incidents["hook-secret-wrong"].world == {
+        "traffic": {"newsletter": {"proof": "wrong"}}
+    }
 
 
 def test_a_second_always_gives_the_same_events_and_another_gives_others() -> None:
