@@ -32,7 +32,9 @@ class MeaningEntry(Settings):
     """What an answer means, and how much that matters."""
 
     meaning: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,59}$")]
+    """In a word or two, as the label `meaning` shows it."""
     severity: Literal["page", "ticket", "info"]
+    """What a listing with it is: a page, a ticket, or no more than information."""
 
     def meant(self) -> Meaning:
         """In the words of the protocol."""
@@ -43,29 +45,48 @@ class ProofEntry(Settings):
     """An entry that a living zone lists, and one that it does not list."""
 
     listed: str
+    """The entry that a living zone lists (RFC 5782 §5)."""
     clean: str
+    """The entry that it does not list."""
 
 
 class ZoneEntry(Settings):
     """One zone of the catalogue; `zones.yaml` says what each key means."""
 
     zone: Annotated[str, Field(pattern=r"^(\{key\}\.)?([a-z0-9_-]{1,63}\.)*[a-z0-9-]{1,63}$")]
+    """The name under which it is asked; `{key}.` in front where it wants a key."""
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)]
+    """What it lists."""
     default: bool = False
+    """Whether it is asked unless `zones` says otherwise."""
     codes: dict[Code, MeaningEntry] = Field(default_factory=dict)
+    """What its answers mean, by address or network of addresses."""
     bits: dict[Bit, MeaningEntry] = Field(default_factory=dict)
+    """What the bits of the last octet mean, for zones that answer with a sum."""
     other: MeaningEntry | None = None
+    """What an answer means that no code names; without it such an answer is nonsense."""
     refused: tuple[Code, ...] = ()
+    """Answers that refuse us, besides 127.255.255.0/24."""
     refused_bits: Annotated[int, Field(ge=0, le=255)] = 0
+    """Bits of the last octet that refuse us, as a sum."""
     not_listed: tuple[Code, ...] = ()
+    """Answers that are no listing (a white or neutral entry)."""
     test: dict[Kind, ProofEntry | None] = Field(default_factory=dict)
+    """Its test entries where they are not those of RFC 5782, by kind; null where it has none."""
     key: Annotated[str, Field(pattern=r"^[a-z0-9_]*$")] = ""
+    """The name of the key that it wants, under `keys`."""
     instead_of: str = ""
+    """The public zone whose place it takes once there is a key."""
     queries_a_day: Annotated[int, Field(ge=1)] | None = None
+    """How often it may be asked in a day."""
     delist: str = ""
+    """Where a listing is looked up and removed."""
     sources: tuple[str, ...] = ()
+    """Where these facts come from."""
     differs: str = ""
+    """Why other programs read its answers otherwise."""
     notes: str = ""
+    """What else to know."""
 
     @property
     def name(self) -> str:

@@ -103,6 +103,7 @@ class OrganisationConfig(Section):
     """Whose mail this is."""
 
     name: Text = ""
+    """What the status site calls it."""
 
 
 class DomainConfig(Section):
@@ -161,6 +162,7 @@ class StreamConfig(Section):
     """One kind of mail of a sender."""
 
     name: Name
+    """Its name, as events and labels have it."""
     trigger: Text = ""
     """What makes the mail go out."""
     audience: Text = ""
@@ -177,10 +179,13 @@ class SenderConfig(Section):
     """A system that sends: an ESP account, a workspace tenant, an MTA, an application."""
 
     name: Name
+    """Its name, as labels and pages show it."""
     domains: Annotated[tuple[DomainName, ...], _NOT_EMPTY]
     """The domains that it sends under; each is declared under `domains`."""
     owner: Text = ""
+    """Who is asked when something is wrong."""
     team: Text = ""
+    """The team that alerts go to."""
     purpose: Text = ""
     """What it sends."""
     platform: Text = "other"
@@ -196,6 +201,7 @@ class SenderConfig(Section):
     helo: OptionalHostName = ""
     """The name that it says in HELO."""
     dkim_selectors: tuple[Selector, ...] = ()
+    """The selectors that it signs with."""
     streams: tuple[StreamConfig, ...] = ()
 
 
@@ -220,6 +226,7 @@ class HookConfig(Section):
     """A webhook that receives events at `/hooks/<name>`."""
 
     name: Name
+    """The last part of its path, `/hooks/<name>`."""
     kind: Literal["generic", "sendgrid"] = "generic"
     """The format of its requests."""
     sender: Name
