@@ -24,7 +24,7 @@ log = structlog.get_logger()
 MAX_SLICES = 3600
 MIN_TICK = 1.0
 FIRST_RUNS_A_SECOND = 100
-"""The pace of targets that were never looked at, or not for longer than their interval."""
+"""The pace of targets that were never looked at, or whose last turn was missed."""
 
 AFTER_SLICE = 0.02
 """Seconds from a slice's due time to its tick: a timer that is a little early must not miss the slice."""
@@ -74,15 +74,20 @@ class Sweep:
         return cls(assignment.job, tick, slices, targets, int(now / tick))
 
     def due(self, now: float) -> Iterable[tuple[float, Target]]:
-        """Every target whose slice came since the last call, with its due time; a whole sweep at most.
-
-        After a step of the clock the sweep goes on from where the clock is.
-        """
+        """Every target whose slice came since the last call, with its due time; a whole sweep at most."""
         reached = int(now / self.tick)
         first = max(self.position + 1, reached - self.slices + 1)
-        self.position = reached
+        self.position = max(self.position, reached)
         for position in range(first, reached + 1):
             for target in self.targets.get(position % self.slices, ()):
+                yield position * self.tick, target
+
+    def last_due(self, now: float) -> Iterable[tuple[float, Target]]:
+        """Every target with the last time at which its slice came."""
+        reached = int(now / self.tick)
+        for number, targets in self.targets.items():
+            position = reached - (reached - number) % self.slices
+            for target in targets:
                 yield position * self.tick, target
 
 
@@ -97,28 +102,32 @@ class Schedule:
         self._sweeps: dict[str, Sweep] = {}
         self._first_runs: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._ahead = 0.0
+        """How far the sweeps' time is ahead of a wall clock that stepped back: sweeps never go back."""
 
     def start(self) -> None:
         """Start firing."""
         self._scheduler.start()
-        self._watch = self._tasks.create_task(self._watch_clock(), name="watch clock")
+        self._watch = self._tasks.create_task(
+            self._watch_clock(self._clock.now(), self._clock.monotonic()), name="watch clock"
+        )
 
     def arm(
         self, assignments: Sequence[Assignment], *, last_run: Callable[[str, str], float | None]
     ) -> None:
-        """Replace all sweeps. Targets never run, or overdue by `last_run(check, target)`, run at once, paced."""
+        """Replace all sweeps. Targets not run, by `last_run(check, target)`, since they were due run at once, paced."""
         now = self._clock.now()
-        self._sweeps = {a.job.name: Sweep.over(a, now=now) for a in assignments}
+        self._sweeps = {a.job.name: Sweep.over(a, now=now + self._ahead) for a in assignments}
         for job in self._scheduler.get_jobs():
             if job.id not in self._sweeps:
                 job.remove()
         for name, sweep in self._sweeps.items():
             self._add(name, sweep)
         first = [
-            (a.job, target)
-            for a in assignments
-            for target in a.targets
-            if _overdue(last_run(a.job.name, target.name), a.job.config.interval, now)
+            (sweep.job, target)
+            for sweep in self._sweeps.values()
+            for due, target in sweep.last_due(now + self._ahead)
+            if _missed(last_run(sweep.job.name, target.name), due - self._ahead, now)
         ]
         self._restart_first_runs(first)
         log.info(
@@ -157,8 +166,8 @@ class Schedule:
     async def _fire(self, name: str) -> None:
         sweep = self._sweeps.get(name)
         if sweep is not None:
-            for due, target in sweep.due(self._clock.now()):
-                self._submit(sweep.job, target, due)
+            for due, target in sweep.due(self._clock.now() + self._ahead):
+                self._submit(sweep.job, target, due - self._ahead)
 
     def _restart_first_runs(self, first: Sequence[tuple[Job, Target]]) -> None:
         if self._first_runs is not None:
@@ -171,22 +180,23 @@ class Schedule:
             if number % FIRST_RUNS_A_SECOND == FIRST_RUNS_A_SECOND - 1:
                 await asyncio.sleep(1)
 
-    async def _watch_clock(self) -> None:
+    async def _watch_clock(self, wall: float, steady: float) -> None:
         """APScheduler waits for a wall-clock time: after a step back it would sleep through the step."""
-        wall, steady = self._clock.now(), self._clock.monotonic()
         while True:
             await asyncio.sleep(CLOCK_WATCH_SECONDS)
             step = (self._clock.now() - wall) - (self._clock.monotonic() - steady)
             wall, steady = self._clock.now(), self._clock.monotonic()
             if abs(step) > CLOCK_STEP_SECONDS:
                 log.warning("schedule.clock_stepped", seconds=round(step, 1))
+                # After a step forward (or a sleep of the machine) what was missed is due at once.
+                self._ahead += max(0.0, -step)
                 for name, sweep in self._sweeps.items():
-                    sweep.position = int(wall / sweep.tick)
                     self._add(name, sweep)
 
 
-def _overdue(last_run: float | None, interval: float, now: float) -> bool:
-    return last_run is None or not 0 <= now - last_run < interval
+def _missed(last_run: float | None, due: float, now: float) -> bool:
+    """Whether a target was not looked at since it was due; a look in the future says nothing."""
+    return last_run is None or not due <= last_run <= now
 
 
 def _interleaved(first: Sequence[tuple[Job, Target]]) -> Iterable[tuple[Job, Target]]:

@@ -1,12 +1,15 @@
 """Sweeps: even, complete, the same after a restart, and calm when the clock steps."""
 
 import asyncio
+import random
 from collections import Counter
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
 
-from monitor.model import DomainTarget
+from monitor import schedule as schedule_module
+from monitor.model import DomainTarget, Target
 from monitor.schedule import Assignment, Schedule, Sweep
 from monitor.world.fake import FakeClock
 
@@ -52,11 +55,11 @@ def test_after_a_pause_every_target_comes_once_not_once_for_each_missed_sweep() 
     assert len(list(sweep.due(NOW + 86_400))) == 50
 
 
-def test_a_step_back_of_the_clock_repeats_nothing_and_goes_on() -> None:
+def test_a_sweep_never_goes_back() -> None:
     sweep = Sweep.over(assignment(50), now=NOW)
-    list(sweep.due(NOW + 30))
-    assert list(sweep.due(NOW - 3600)) == []
-    assert len(list(sweep.due(NOW - 3600 + 60))) == 50
+    first = list(sweep.due(NOW + 30))
+    assert list(sweep.due(NOW)) == []
+    assert len(first) + len(list(sweep.due(NOW + 60))) == 50
 
 
 @pytest.mark.parametrize("interval", [1.0, 1.5, 7.0, 3600.0, 86_400.0])
@@ -64,6 +67,87 @@ def test_any_interval_is_kept(interval: float) -> None:
     sweep = Sweep.over(assignment(20, interval), now=NOW)
     assert sweep.tick * sweep.slices == pytest.approx(interval)
     assert sweep.tick >= 1.0
+
+
+class Steps:
+    """A schedule that lives through simulated seconds; notes when each target was looked at, in true time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, tasks: asyncio.TaskGroup) -> None:
+        # The clock is watched on every turn of the event loop.
+        monkeypatch.setattr(schedule_module, "CLOCK_WATCH_SECONDS", 0)
+        self.wall, self.steady = NOW, 0.0
+        self.seen: dict[str, list[float]] = {}
+        self.last_run: dict[str, float] = {}
+        self._tasks = tasks
+        self.targets = tuple(DomainTarget(f"d{n}.example") for n in range(20))
+        self.start()
+
+    def now(self) -> float:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.steady
+
+    def start(self) -> None:
+        self.schedule = Schedule(submit=self._look, clock=self, tasks=self._tasks)
+        self.schedule.start()
+        self.arm()
+
+    def arm(self) -> None:
+        def last_run(_check: str, target: str) -> float | None:
+            return self.last_run.get(target)
+
+        self.schedule.arm([Assignment(job(), self.targets)], last_run=last_run)
+
+    def _look(self, _job: object, target: Target, _due: float) -> None:
+        self.seen.setdefault(target.name, []).append(self.steady)
+        self.last_run[target.name] = self.wall
+
+    async def pass_seconds(self, seconds: int, *, step: float = 0.0) -> None:
+        self.wall += step
+        for _ in range(seconds):
+            self.wall += 1
+            self.steady += 1
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            await self.schedule._fire("dmarc")
+
+
+STEPS = (-7200.0, -3600.0, -61.0, -30.0, -3.0, 3.0, 30.0, 61.0, 3600.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whatever_the_clock_does_each_target_is_looked_at_every_interval(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Reloads at random moments, with steps of the wall clock, or with restarts.
+
+    Not with both: of a step just before a restart nobody tells the new process.
+    """
+    dice = random.Random(seed)
+    happens = ("arm", "restart" if seed % 2 else "step")
+    async with asyncio.TaskGroup() as tasks:
+        world = Steps(monkeypatch, tasks)
+        for _ in range(30):
+            match dice.choice(happens):
+                case "step":
+                    await world.pass_seconds(dice.randint(1, 200), step=dice.choice(STEPS))
+                case "arm":
+                    world.arm()
+                    await world.pass_seconds(dice.randint(1, 50))
+                case "restart":
+                    world.schedule.stop()
+                    await asyncio.sleep(0)
+                    down = dice.randint(0, 5)
+                    world.wall += down
+                    world.steady += down
+                    world.start()
+                    await world.pass_seconds(dice.randint(1, 50))
+        world.schedule.stop()
+    for looks in world.seen.values():
+        gaps = [later - earlier for earlier, later in pairwise([0.0, *looks, world.steady])]
+        assert max(gaps) <= 60 + 5
+    assert len(world.seen) == 20
 
 
 async def test_what_was_never_seen_runs_at_once_and_what_is_fresh_waits() -> None:
