@@ -1,7 +1,7 @@
 """From windows of counts to ratios and findings. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from checks.rates.kinds import DAY, KINDS, LONG, SHORT, WINDOWS, Kind
 from monitor.check import Threshold
@@ -75,16 +75,21 @@ def _added(one: Counts, other: Counts) -> Counts:
     return Counts(*(getattr(one, f.name) + getattr(other, f.name) for f in fields(Counts)))
 
 
-def looks(sender: str, groups: Sequence[Group], limits: Limits) -> tuple[Look, ...]:
-    """A look at each group; unknown where what the source reports is no ground for a ratio."""
+def looks(
+    sender: str, groups: Sequence[Group], limits: Limits, *, told: bool = False
+) -> tuple[Look, ...]:
+    """A look at each group; unknown where what the source reports is no ground for a ratio.
+
+    `told`: too much was found before. Then what is left of the hour tells of no recovery, however little it is.
+    """
     day = groups[0].windows.get(DAY, Counts())
     distrust = [kind.distrust for kind in KINDS if kind.happened(day) and not kind.trusted(day)]
     if distrust:
         return tuple(Look.unknown(group.subject, distrust[0]) for group in groups)
-    return tuple(_look(sender, group, limits) for group in groups)
+    return tuple(_look(sender, group, limits, told=told) for group in groups)
 
 
-def _look(sender: str, group: Group, limits: Limits) -> Look:
+def _look(sender: str, group: Group, limits: Limits, *, told: bool) -> Look:
     findings: list[Finding] = []
     samples: list[Sample] = []
     for kind in KINDS:
@@ -96,6 +101,8 @@ def _look(sender: str, group: Group, limits: Limits) -> Look:
         for seconds, ratio in ratios.items():
             samples += _ratio_samples(kind, sender, group, WINDOWS[seconds], ratio)
         limit = limits.get((kind.name, group.stream))
+        if limit and told and SHORT not in ratios:
+            limit = replace(limit, minimum=1)
         crossing = crossed(ratios, limit) if limit else None
         if crossing and SHORT not in ratios:
             # Silence is no recovery: what was found stays until mail flows again, or the hour has passed.

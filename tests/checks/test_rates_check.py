@@ -1,13 +1,14 @@
 """Rates: limits as series, and any counts at all."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.rates import evaluate
 from checks.rates.check import RatesCheck
 from checks.rates.kinds import WINDOWS
-from monitor.check import Settings, Threshold
-from monitor.model import Counts, LookState, Role, SenderTarget, Severity
+from monitor.check import PastResult, Settings, Threshold
+from monitor.model import Counts, LookState, Role, SenderTarget, Severity, Status
 from monitor.world.fake import FakeWorld
 
 LIMIT = Threshold(warning=0.02, critical=0.05, minimum=100)
@@ -67,3 +68,19 @@ def test_whatever_is_counted_ratios_are_ratios_and_pages_have_enough_messages(
             )
             assert min(values["ratio_lower", "1h"], values["ratio_lower", "5m"]) > over
         assert look.state is LookState.KNOWN or look.reason
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_silence_is_no_recovery_though_the_hour_runs_out_of_messages(told: bool) -> None:
+    """What was found stays while bad minutes are left of the hour; alone, so few messages say nothing."""
+    target = SenderTarget("shop", "example.com", Role.PRIMARY)
+    few = {3600: Counts(accepted=60, bounced=30), 86400: Counts(accepted=200, bounced=60)}
+    past = PastResult("rates", target.name, Status.CRITICAL, ("rates.bounce_high",))
+    fake = FakeWorld(
+        thresholds={"bounce": LIMIT},
+        counts={("shop", "example.com"): {("", ""): few}},
+        results={"example.com": [past] if told else []},
+    )
+    (look,) = (await RatesCheck(Settings()).run(target, fake.world())).looks
+    assert not look.findings
+    assert look.state is (LookState.UNKNOWN if told else LookState.KNOWN)
