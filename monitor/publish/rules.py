@@ -168,12 +168,25 @@ def _looks_at(about: About, selector: Selector) -> bool:
 def _completed(rule: Rule, about: About, runbook_base: str, dashboard_base: str) -> Rule:
     annotations = {
         **rule["annotations"],
+        "description": rule["annotations"]["description"].rstrip() + _since(rule),
         "runbook_url": runbook_url(runbook_base, about.name, rule["alert"]),
         "dashboard_url": dashboard_url(dashboard_base),
     }
     # Alertmanager silences these while our resolver is dead: every look at them begins with DNS.
     needs = {"needs": "dns"} if set(about.target_types) <= set(NEED_DNS) else {}
     return {**rule, "labels": {**needs, **rule["labels"]}, "annotations": annotations}
+
+
+def _since(rule: Rule) -> str:
+    """Since when, for an alert that rests on open findings (a Prometheus template; "" where it has no code)."""
+    if f"{PREFIX}findings" not in rule["expr"]:
+        return ""
+    since = f"min({PREFIX}finding_since_timestamp_seconds{{domain=%q,check=%q,code=%q}})"
+    labels = "$labels.domain $labels.check $labels.code"
+    return (
+        f'{{{{- with printf "{since}" {labels} | query }}}}'
+        " Open since {{ . | first | value | humanizeTimestamp }}.{{ end }}"
+    )
 
 
 class _Dumper(yaml.SafeDumper):

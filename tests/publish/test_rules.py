@@ -103,7 +103,7 @@ groups:
         expr: deliverability_findings{check="door", code="door.open"} > 0
         keep_firing_for: 5m
         labels: {severity: page}
-        annotations: {summary: A door is open, description: "{{ $value }} doors are open"}
+        annotations: {summary: A door is open, description: "{{ $value }} doors are open."}
 """
 
 
@@ -148,23 +148,27 @@ def test_rendering_adds_runbook_dashboard_and_the_need_of_dns(door: type[Any]) -
 
 
 @needs_promtool
-def test_the_dashboard_address_leads_to_the_domain_where_there_is_one(
+def test_since_when_and_the_dashboard_of_the_domain_where_there_is_one(
     door: type[Any], tmp_path: Path
 ) -> None:
     text = render_rules({"door": door}, runbook_base="https://r", dashboard_base="https://d")
     labels = {"check": "door", "code": "door.open", "severity": "page", "needs": "dns"}
     annotations = {
         "summary": "A door is open",
-        "description": "1 doors are open",
+        "description": "1 doors are open. Open since 1970-01-01 00:01:00 +0000 UTC.",
         "runbook_url": "https://r/door.md#deliverabilitydooropen",
     }
     series = 'deliverability_findings{check="door", code="door.open"%s}'
+    since = 'deliverability_finding_since_timestamp_seconds{check="door", code="door.open"%s}'
     board = "https://d/deliverability-"
     tests = {
         "tests": [
             {
                 "interval": "1m",
-                "input_series": [{"series": series % extra, "values": "1"}],
+                "input_series": [
+                    {"series": series % extra, "values": "1"},
+                    {"series": since % extra, "values": "60"},
+                ],
                 "alert_rule_test": [
                     {
                         "alertname": "DeliverabilityDoorOpen",
