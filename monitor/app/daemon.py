@@ -304,7 +304,7 @@ class Daemon:
             names = [domain.name for domain in self._assembly.config.domains]
             complete = await discover_all(
                 names,
-                dns=self._worlds.normal("discovery").dns,
+                world=self._worlds.normal("discovery"),
                 store=self._store,
                 clock=self._clock,
             )

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
-from monitor.check import Clock, DnsClient
+from monitor.check import Clock, World
 from monitor.inventory import Discovery, discover
 from monitor.store.store import Store
 
@@ -23,16 +24,27 @@ def known_discoveries(store: Store, domains: Sequence[str]) -> dict[str, Discove
     return {name: Discovery.from_json(stored[name]) for name in domains if name in stored}
 
 
-async def discover_all(
-    domains: Sequence[str], *, dns: DnsClient, store: Store, clock: Clock
-) -> bool:
+async def discover_believably(
+    domain: str, world: World, clock: Clock, *, previous: Discovery | None = None
+) -> Discovery | None:
+    """What the DNS tells of `domain`; None where it could not, or tells news that is our resolver's own trouble.
+
+    Otherwise the mail hosts, and the pages about them, would go when a resolver finds nobody any more.
+    """
+    found = await discover(domain, world.dns, clock.now(), previous=previous)
+    if found is None or (previous and replace(found, at=previous.at) == previous):
+        return found
+    return found if await world.canaries.resolver() is None else None
+
+
+async def discover_all(domains: Sequence[str], *, world: World, store: Store, clock: Clock) -> bool:
     """Ask for every domain and store what is known; True where every domain could be told."""
     at_once = asyncio.Semaphore(AT_ONCE)
     before = known_discoveries(store, domains)
 
     async def one(domain: str) -> bool:
         async with at_once:
-            found = await discover(domain, dns, clock.now(), previous=before.get(domain))
+            found = await discover_believably(domain, world, clock, previous=before.get(domain))
         if found is None:
             log.warning("discovery.unknown", domain=domain)
             return False

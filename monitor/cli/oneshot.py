@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from monitor.app.assembly import jobs_of
+from monitor.app.discovery import discover_believably
 from monitor.check import Clock, PastResult, Question
 from monitor.cli.report import Report, Result, result_of, unlooked
 from monitor.config.valid import ValidConfig
-from monitor.inventory import Discovery, Inventory, build, discover, target_of
+from monitor.inventory import Discovery, Inventory, build, target_of
 from monitor.model import (
     AddressTarget,
     Counts,
@@ -167,12 +168,13 @@ class _Run:
 
     async def _inventory(self, name: str) -> Inventory:
         """The domain's addresses and mail hosts, declared and found."""
-        dns = self.worlds.normal("discovery").dns
-        found = await discover(name, dns, self.clock.now())
+        world = self.worlds.normal("discovery")
+        found = await discover_believably(name, world, self.clock)
         if found is None:
-            answers = await dns.ask_many([Question(name, "MX"), Question(name, "TXT")])
-            blind = next(answer for answer in answers if not answer.known)
-            self.blindness = f"could not be found out: {blind.blindness}"
+            answers = await world.dns.ask_many([Question(name, "MX"), Question(name, "TXT")])
+            blind = next((answer.blindness for answer in answers if not answer.known), None)
+            reason = blind or await world.canaries.resolver() or "our resolver failed for a moment"
+            self.blindness = f"could not be found out: {reason}"
         self.discovered = True
         discoveries: dict[str, Discovery] = {name: found} if found else {}
         inventory = build(self.task.config, discoveries)

@@ -9,7 +9,7 @@ from monitor.check import Clock, Confirm, World
 from monitor.model import Outcome, Target
 from monitor.runner.job import Job
 from monitor.runner.judge import NoBaselines, UndeclaredError, judge
-from monitor.runner.merge import JudgedLook, Run, merge, worse
+from monitor.runner.merge import JudgedLook, Run, merge, tells_news, worse
 from monitor.runner.worlds import Worlds
 from monitor.store.kept import Kept
 
@@ -34,6 +34,18 @@ async def execute(job: Job, target: Target, world: World) -> Outcome:
         return Outcome.unknown(f"the check failed: {type(error).__name__}: {error}"[:300])
 
 
+async def believed(job: Job, kept: Kept | None, outcome: Outcome, world: World) -> Outcome:
+    """The outcome; `unknown` where it tells news while our own resolver cannot be believed.
+
+    A resolver without a way out, or a filter, says of every name that it does not exist. What needs no
+    confirmation (windows of events, our own canaries) does not come from it.
+    """
+    if job.about.confirm is Confirm.NONE or not tells_news(kept, outcome, job.about):
+        return outcome
+    trouble = await world.canaries.resolver()
+    return outcome if trouble is None else Outcome.unknown(trouble)
+
+
 @dataclass(frozen=True, slots=True)
 class OnceResult:
     """A one-shot result: `kept` is what the daemon would keep, `seconds` how long it took."""
@@ -46,7 +58,8 @@ class OnceResult:
 async def once(job: Job, target: Target, worlds: Worlds, clock: Clock) -> OnceResult:
     """One look now; what is bad is confirmed by a second look at once, past every cache."""
     started = clock.monotonic()
-    outcome = await execute(job, target, worlds.normal(job.name))
+    world = worlds.normal(job.name)
+    outcome = await believed(job, None, await execute(job, target, world), world)
     outcome, judged = _judged(job, target, outcome)
     if job.about.confirm is not Confirm.NONE and any(worse(None, look) for look in judged):
         second = await execute(job, target, worlds.confirming(job.name, job.about.confirm))

@@ -43,6 +43,22 @@ def worse(kept: Kept | None, judged: JudgedLook) -> frozenset[tuple[str, str]]:
     return judged.bad - (_bad(prior.findings) if prior else frozenset())
 
 
+def tells_news(kept: Kept | None, outcome: Outcome, about: About) -> bool:
+    """Whether a known look says anything else of its subject than what is kept, or a finding's subject is gone."""
+    known = {look.subject: look for look in outcome.looks if look.state is LookState.KNOWN}
+    if kept is None or kept.failure:
+        return bool(known)
+    drift = set(about.drift_codes.values())
+    for look in known.values():
+        codes = {finding.code for finding in look.findings}
+        prior = kept.subjects.get(look.subject, KeptSubject(look.subject, None))
+        before = {each.finding.code for each in prior.findings} - drift
+        if not prior.known or codes != before or look.record != prior.record:
+            return True
+    subjects = {look.subject for look in outcome.looks}
+    return any(prior.findings for name, prior in kept.subjects.items() if name not in subjects)
+
+
 def merge(kept: Kept | None, run: Run, *, awaiting: frozenset[str], roll_up: RollUp) -> Kept:
     """What is kept after `run`. Looks at the subjects in `awaiting` got worse and do not count yet."""
     if run.outcome.failure is not None:

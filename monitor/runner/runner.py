@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 
 from monitor.check import Clock
-from monitor.model import LookState, Outcome, Sample, Target
+from monitor.model import LookState, Outcome, Sample, Severity, Status, Target
 from monitor.publish.meters import Meters
-from monitor.runner.execute import execute
+from monitor.runner.execute import believed, execute
 from monitor.runner.job import Job
 from monitor.runner.judge import UndeclaredError, baseline_after, judge
 from monitor.runner.merge import JudgedLook, Run, merge, worse
@@ -102,6 +103,8 @@ class Runner:
             started = self._clock.monotonic()
             outcome = await execute(job, target, world)
             self._meters.run_finished(job.name, self._clock.monotonic() - started)
+            kept = self._store.kept(job.name, target.name)
+            outcome = await believed(job, kept, outcome, world)
         if self._current(job.name, target.name):
             self._take(job, target, outcome, confirming=confirming)
 
@@ -143,6 +146,7 @@ class Runner:
                 target=target.name,
                 status=after.status.value,
                 was=kept.status.value if kept else None,
+                **_because(after),
             )
 
     def _accept_record(self, job: Job, target: Target, judged: JudgedLook, at: float) -> None:
@@ -206,6 +210,17 @@ class Runner:
             self._waiting.discard(key)
         if self._current(*key):
             await self._look(job, target, confirming=True)
+
+
+def _because(kept: Kept) -> dict[str, Any]:
+    """For the log: the findings behind a status, or why it is unknown."""
+    subjects = kept.subjects.values()
+    codes = {f.code for s in subjects for f in s.findings if f.severity != Severity.INFO}
+    fields: dict[str, Any] = {"findings": tuple(sorted(codes))} if codes else {}
+    if kept.status is Status.UNKNOWN:
+        blind = (f"{s.subject}: {s.unknown_reason}" for s in subjects if not s.known)
+        fields["reason"] = kept.failure or next(blind, "")
+    return fields
 
 
 def _weighed(

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cli.commands import deliverability, started, until
 
@@ -101,6 +102,19 @@ def test_without_a_resolver_it_is_us(tmp_path: Path) -> None:
     assert "127.0.0.1:1" in first
     assert any("mail hosts of shop.example" in line for line in rest)
     assert "? unknown  shop.example: not everything could be looked at" in ended.stdout
+
+
+def test_a_resolver_that_finds_nobody_says_nothing_of_a_domain(lab: Path, tmp_path: Path) -> None:
+    """A resolver without a way out, or a filter, answers NXDOMAIN to everything: no record is missing for that."""
+    nameserver = yaml.safe_load(lab.read_text())["resolver"]["nameservers"][0]
+    (tmp_path / "deliverability.yaml").write_text(
+        f"domains: [{{name: nowhere.example}}]\nresolver: {{nameservers: ['{nameserver}']}}\n"
+    )
+    ended = deliverability("check", "nowhere.example", "--json", cwd=tmp_path)
+    results = json.loads(ended.stdout)["results"]
+    assert (ended.returncode, {r["status"] for r in results}) == (3, {"unknown"})
+    assert "mail hosts of nowhere.example" in {r["target"] for r in results}
+    assert [r["findings"] for r in results if r["findings"]] == []
 
 
 def test_ctrl_c_ends_it_quietly(lab: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.app.discovery import discover_believably
 from monitor.check import About, Outcome, Settings, World
 from monitor.config.load import load
 from monitor.config.valid import ValidConfig
@@ -103,6 +104,27 @@ async def test_hosts_addresses_and_platforms_are_found() -> None:
 )
 async def test_that_there_is_nothing_is_knowledge(world: FakeWorld) -> None:
     assert await discover("example.com", world, NOW) == Discovery("example.com", NOW)
+
+
+@pytest.mark.parametrize("before", [None, FakeWorld(**SHOP)], ids=["nothing", "something"])
+async def test_that_there_is_nothing_is_believed_only_of_a_resolver_that_finds_others(
+    before: FakeWorld | None,
+) -> None:
+    """Mail hosts, and the pages about them, do not go because a resolver finds nobody any more."""
+    previous = await discover("example.com", before, NOW) if before else None
+    for trouble in (None, "our resolver finds no address for anyone"):
+        world = FakeWorld(resolver_trouble=trouble)
+        found = await discover_believably(
+            "example.com", world.world(), world.clock, previous=previous
+        )
+        assert (found is None) is (trouble is not None)
+
+
+async def test_what_was_found_before_needs_no_proof() -> None:
+    world = FakeWorld(**SHOP, resolver_trouble="our resolver finds no address for anyone")
+    previous = await discover("example.com", world, NOW)
+    found = await discover_believably("example.com", world.world(), world.clock, previous=previous)
+    assert found is not None
 
 
 @pytest.mark.parametrize("rtype", ["MX", "TXT"])

@@ -155,3 +155,10 @@ def test_samples_of_a_run_are_held_no_longer_than_its_findings() -> None:
     kept = failed(kept, "no answer", at=HOLD_SECONDS)
     assert kept.samples
     assert not failed(kept, "no answer", at=HOLD_SECONDS + 1).samples
+
+
+def test_what_does_not_matter_makes_no_ok_alone() -> None:
+    kept = after(None, Look.unknown("2001:db8::1", "no IPv6 here", weight=0.0), at=1)
+    assert kept.status is Status.UNKNOWN
+    kept = after(kept, Look.unknown("2001:db8::1", "", weight=0.0), Look.known("192.0.2.1"), at=2)
+    assert kept.status is Status.OK

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import structlog.testing
 
 from monitor.check import About, Code, Confirm, Gauge, Settings, World
 from monitor.config.sections import CheckConfig
@@ -71,8 +72,8 @@ class Scripted:
 
 
 class Worlds:
-    def __init__(self) -> None:
-        self.world = FakeWorld().world()
+    def __init__(self, *, resolver_trouble: str | None = None) -> None:
+        self.world = FakeWorld(resolver_trouble=resolver_trouble).world()
 
     def normal(self, check: str) -> World:
         return self.world
@@ -136,6 +137,23 @@ async def test_what_got_worse_counts_after_its_confirmations(bench: Bench) -> No
     kept = await bench.look(job_of(check), lambda kept: kept.status is Status.CRITICAL)
     assert check.confirming == [False, True, True]
     assert [change.status for change in kept.history] == [Status.CRITICAL, Status.UNKNOWN]
+
+
+async def test_the_log_says_why_a_status_changed(bench: Bench) -> None:
+    check = Scripted(BLIND)
+    job = job_of(check, confirmations=0)
+    with structlog.testing.capture_logs() as lines:
+        await bench.look(job, lambda kept: True)
+        check.script = [BAD]
+        await bench.look(job, lambda kept: kept.status is Status.CRITICAL)
+        check.script = [GOOD]
+        await bench.look(job, lambda kept: kept.status is Status.OK)
+    told = [(line["status"], line.get("findings"), line.get("reason")) for line in lines]
+    assert told == [
+        ("unknown", None, "record: timeout"),
+        ("critical", ("scripted.bad",), None),
+        ("ok", None, None),
+    ]
 
 
 async def test_a_single_sighting_counts_for_nothing(bench: Bench) -> None:
@@ -264,6 +282,51 @@ async def test_a_one_shot_look_confirms_at_once(
     check = Scripted(*script)
     result = await once(job_of(check), TARGET, Worlds(), FakeWorld().clock)
     assert (result.kept.status, check.confirming) == (status, [False, True])
+
+
+DISTRUSTED = "our resolver finds no address for anyone"
+
+
+async def test_a_one_shot_look_believes_no_resolver_that_finds_nobody() -> None:
+    """That a record is missing is no news when all records of the world are."""
+    worlds = Worlds(resolver_trouble=DISTRUSTED)
+    for outcome in (BAD, GOOD):
+        result = await once(job_of(Scripted(outcome)), TARGET, worlds, FakeWorld().clock)
+        assert (result.kept.status, result.kept.failure) == (Status.UNKNOWN, DISTRUSTED)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (GOOD, BAD),
+        (BAD, GOOD),
+        (record("p=reject"), record("p=none")),
+        (BAD, Outcome(looks=(Look.known("another"),))),
+    ],
+    ids=["worse", "better", "another record", "a subject gone"],
+)
+async def test_no_news_counts_while_our_resolver_cannot_be_believed(
+    bench: Bench, before: Outcome, after: Outcome
+) -> None:
+    check = Scripted(before)
+    job = job_of(check, confirmations=0)
+    shown = await bench.look(job, lambda kept: True)
+    bench.runner.worlds = Worlds(resolver_trouble=DISTRUSTED)
+    check.script = [after]
+    kept = await bench.look(job, lambda kept: bool(kept.failure))
+    assert kept.failure == DISTRUSTED
+    for name, subject in shown.subjects.items():
+        assert kept.subjects[name].findings == subject.findings
+        assert kept.subjects[name].record == subject.record
+
+
+async def test_windows_of_events_need_no_resolver(bench: Bench) -> None:
+    class Windows(Scripted):
+        about: ClassVar[About] = replace(Scripted.about, confirm=Confirm.NONE)
+
+    bench.runner.worlds = Worlds(resolver_trouble=DISTRUSTED)
+    job = job_of(Windows(BAD), confirmations=0)
+    await bench.look(job, lambda kept: kept.status is Status.CRITICAL)
 
 
 async def test_a_record_given_by_the_configuration_is_what_is_accepted(bench: Bench) -> None:
