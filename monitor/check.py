@@ -90,7 +90,9 @@ def worst_severity(severities: Sequence[Severity | None]) -> Severity | None:
 
 def every_subject(subjects: Sequence[SubjectState]) -> Status:
     """`ok` only when every subject that matters is known; critical wins over unknown, unknown over warning."""
-    return _rolled(subjects, blind=any(not s.known for s in subjects if s.weight > 0))
+    unknown = any(not s.known for s in subjects if s.weight > 0)
+    # Where nothing is known at all it does not help that nothing matters.
+    return _rolled(subjects, blind=unknown or not any(s.known for s in subjects))
 
 
 def enough_subjects(share: float) -> RollUp:
