@@ -40,7 +40,8 @@ async def believed(job: Job, kept: Kept | None, outcome: Outcome, world: World) 
     A resolver without a way out, or a filter, says of every name that it does not exist. What needs no
     confirmation (windows of events, our own canaries) does not come from it.
     """
-    if job.about.confirm is Confirm.NONE or not tells_news(kept, outcome, job.about):
+    ours_alone = job.about.confirm is Confirm.NONE
+    if ours_alone or outcome.failure is not None or not tells_news(kept, outcome, job.about):
         return outcome
     trouble = await world.canaries.resolver()
     return outcome if trouble is None else Outcome.unknown(trouble)

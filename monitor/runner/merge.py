@@ -44,17 +44,20 @@ def worse(kept: Kept | None, judged: JudgedLook) -> frozenset[tuple[str, str]]:
 
 
 def tells_news(kept: Kept | None, outcome: Outcome, about: About) -> bool:
-    """Whether a known look says anything else of its subject than what is kept, or a finding's subject is gone."""
-    known = {look.subject: look for look in outcome.looks if look.state is LookState.KNOWN}
+    """Whether a look says anything else of its subject than what is kept, or a finding's subject is gone."""
     if kept is None or kept.failure:
-        return bool(known)
+        return True
     drift = set(about.drift_codes.values())
-    for look in known.values():
-        codes = {finding.code for finding in look.findings}
+    for look in outcome.looks:
         prior = kept.subjects.get(look.subject, KeptSubject(look.subject, None))
         before = {each.finding.code for each in prior.findings} - drift
-        if not prior.known or codes != before or look.record != prior.record:
-            return True
+        match look.state:
+            case LookState.UNKNOWN if prior.known:
+                return True
+            case LookState.KNOWN if not prior.known or look.record != prior.record:
+                return True
+            case LookState.KNOWN if {finding.code for finding in look.findings} != before:
+                return True
     subjects = {look.subject for look in outcome.looks}
     return any(prior.findings for name, prior in kept.subjects.items() if name not in subjects)
 

@@ -290,7 +290,7 @@ DISTRUSTED = "our resolver finds no address for anyone"
 async def test_a_one_shot_look_believes_no_resolver_that_finds_nobody() -> None:
     """That a record is missing is no news when all records of the world are."""
     worlds = Worlds(resolver_trouble=DISTRUSTED)
-    for outcome in (BAD, GOOD):
+    for outcome in (BAD, GOOD, BLIND):
         result = await once(job_of(Scripted(outcome)), TARGET, worlds, FakeWorld().clock)
         assert (result.kept.status, result.kept.failure) == (Status.UNKNOWN, DISTRUSTED)
 
@@ -302,8 +302,9 @@ async def test_a_one_shot_look_believes_no_resolver_that_finds_nobody() -> None:
         (BAD, GOOD),
         (record("p=reject"), record("p=none")),
         (BAD, Outcome(looks=(Look.known("another"),))),
+        (GOOD, BLIND),
     ],
-    ids=["worse", "better", "another record", "a subject gone"],
+    ids=["worse", "better", "another record", "a subject gone", "blind"],
 )
 async def test_no_news_counts_while_our_resolver_cannot_be_believed(
     bench: Bench, before: Outcome, after: Outcome
