@@ -285,7 +285,12 @@ class Daemon:
         self._take(assemble(config, self._discoveries(config)))
         self._arm()
         self._rediscover.set()
-        await old_worlds.aclose()
+        self._tasks.create_task(self._retire(old_worlds), name="retire world")
+
+    async def _retire(self, worlds: Worlds) -> None:
+        """Close a world once the looks that began in it are over: a reload blinds nobody."""
+        await self._runner.settle()
+        await worlds.aclose()
 
     def _reload_soon(self) -> None:
         self._tasks.create_task(self._reload_quietly(), name="reload")

@@ -79,6 +79,11 @@ class Runner:
         self._busy[key] = task
         task.add_done_callback(lambda _task: self._busy.pop(key, None))
 
+    async def settle(self) -> None:
+        """Returns when all that runs or waits for its confirmation now has finished."""
+        if running := {*self._busy.values(), *self._confirming}:
+            await asyncio.wait(running)
+
     async def drain(self, seconds: float) -> None:
         """Let what runs finish, `seconds` at most; then cancel it. Waiting confirmations are dropped."""
         running = set(self._busy.values())

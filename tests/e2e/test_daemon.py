@@ -71,6 +71,19 @@ async def test_a_reload_takes_effect_and_loses_nothing(lab: Lab, watched: Daemon
     assert all(after[key] >= value for key, value in before.items())
 
 
+async def test_a_reload_blinds_no_look_that_runs(lab: Lab, watched: Daemon) -> None:
+    names = {domain["name"] for domain in yaml.safe_load(lab.config_path.read_text())["domains"]}
+
+    async def all_looked_at() -> bool:
+        async with watched.session.post(watched.url + "/-/reload") as answer:
+            assert answer.status == 200
+        looked = await watched.matching("deliverability_check_status", check="dmarc", status="ok")
+        return len(looked) == len(names)
+
+    await until("every domain was looked at between reloads", all_looked_at)
+    assert "closed meanwhile" not in watched.process.log()
+
+
 async def test_an_invalid_file_changes_nothing_and_says_where(lab: Lab, watched: Daemon) -> None:
     good = lab.config_path.read_text()
     lab.config_path.write_text(good.replace("domains:", "domain:", 1))
