@@ -77,6 +77,7 @@ class Store:
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._closing = False
+        self._failing = False
         self._writer = self._loop.create_task(self._write_until_closed(), name="store writer")
 
     @classmethod
@@ -201,12 +202,15 @@ class Store:
     # --- life ---
 
     async def answers(self) -> str | None:
-        """None where the store answers (after a failed commit: can be written again), else why not."""
+        """None where the store answers (after a failed commit: what waits could be written), else why not."""
         if self._closing:
             return "the store is closed"
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._run(self._database.probe)
+                if self._failing:
+                    # A page may still find room in the log where what waits does not.
+                    await self.flush()
         except TimeoutError:
             return f"the store did not answer within {_ANSWER_SECONDS:.0f} s"
         except StoreError as error:
@@ -286,6 +290,7 @@ class Store:
         try:
             written = await self._run(lambda: self._database.write(batch))
         except Exception as error:  # noqa: BLE001 -- no caller may wait for ever, whatever went wrong
+            self._failing = True
             # What changed meanwhile is newer than what failed.
             self._dirty_kept = kept | self._dirty_kept
             self._dirty_baselines = baselines | self._dirty_baselines
@@ -294,6 +299,7 @@ class Store:
                 self._due = self._loop.time() + _RETRY_SECONDS
             _settle(waiting, error)
         else:
+            self._failing = False
             self._apply(written, waiting)
 
     def _apply(self, written: Written, waiting: Sequence[_Waiting]) -> None:

@@ -38,6 +38,15 @@ def record(name: str, rdtype: str) -> Probe:
     return probe
 
 
+def text(name: str, part: str) -> Probe:
+    """Whether each of the texts at a name has a part in it."""
+
+    async def probe(lab: Lab) -> object:
+        return {part in found for found in await values(lab, name, "TXT")}
+
+    return probe
+
+
 async def starttls_offered(lab: Lab) -> object:
     async with aiosmtplib.SMTP(
         hostname=SHOP_MX, port=lab.ports.smtp, start_tls=False, timeout=5
@@ -66,8 +75,12 @@ async def reply_to_starttls(lab: Lab) -> object:
         writer.transport.abort()
 
 
-async def _tls(lab: Lab, host: str = SHOP_MX, name: str = "mx1.shop.example") -> ssl.SSLObject:
+async def _tls(
+    lab: Lab, host: str = SHOP_MX, name: str | None = "mx1.shop.example"
+) -> ssl.SSLObject:
+    """A session with a host; without a name any that the certificate has will do."""
     context = ssl.create_default_context(cafile=lab.ca_file)
+    context.check_hostname = name is not None
     context.set_ciphers("DEFAULT@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.TLSv1
     _, writer = await asyncio.open_connection(
@@ -77,6 +90,14 @@ async def _tls(lab: Lab, host: str = SHOP_MX, name: str = "mx1.shop.example") ->
         return writer.get_extra_info("ssl_object")
     finally:
         writer.transport.abort()
+
+
+async def names_in_certificate(lab: Lab) -> object:
+    der = (await _tls(lab, "127.0.1.20", None)).getpeercert(binary_form=True)
+    assert der is not None
+    extensions = x509.load_der_x509_certificate(der).extensions
+    names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return set(names.get_values_for_type(x509.DNSName))
 
 
 def certificate_days(host: str, name: str) -> Probe:
@@ -132,6 +153,17 @@ SEEN = [
     ("domain-listed", record("shop.example.dbl.lab.example", "A"), "NXDOMAIN", {"127.0.1.2"}),
     ("dmarc-weakened", record("_dmarc.shop.example", "TXT"), REJECT, {DMARC.format("none", "")}),
     ("dmarc-vanished", record("_dmarc.shop.example", "TXT"), REJECT, "NXDOMAIN"),
+    ("dmarc-garbled", text("_dmarc.news.example", "rua=mailto:"), {True}, {False}),
+    ("dkim-key-revoked", text("s1._domainkey.shop.example", "p=MII"), {True}, {False}),
+    ("dkim-key-testing", text("s2._domainkey.shop.example", "; t=y;"), {False}, {True}),
+    ("spf-doubled", text("news.example", "sendgrid.net"), {True}, {True, False}),
+    ("mx-host-dead", record("mx3.shop.example", "A"), "NXDOMAIN", "NXDOMAIN"),
+    (
+        "mx-host-dead",
+        record("shop.example", "MX"),
+        {"10 mx1.shop.example.", "20 mx2.shop.example."},
+        {"10 mx1.shop.example.", "20 mx2.shop.example.", "30 mx3.shop.example."},
+    ),
     (
         "address-suspicious",
         record(f"{IPV6_REVERSED}.zen.lab.example", "A"),
@@ -141,6 +173,7 @@ SEEN = [
     ("domain-abused", record("news.example.dbl.lab.example", "A"), "NXDOMAIN", {"127.0.1.102"}),
     ("certificate-expiring", certificate_days(SHOP_MX, "mx1.shop.example"), 59, 1),
     ("certificate-ageing", certificate_days(SECOND_MX, "mx2.shop.example"), 59, 13),
+    ("certificate-misnamed", names_in_certificate, {"mx.news.example"}, {"other.example"}),
     ("starttls-injection", reply_to_starttls, (1, "TLS"), (2, "TLS")),
     ("mx-stalled", reply_to_starttls, (1, "TLS"), (1, "silence")),
     ("mx-unusable", record("gone.news.example", "A"), "NXDOMAIN", "NXDOMAIN"),

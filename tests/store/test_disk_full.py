@@ -137,6 +137,22 @@ async def test_a_full_disk_refuses_events_keeps_reads_alive_and_heals(
         await again.close()
 
 
+async def test_room_for_a_page_is_not_enough_where_more_waits(disk: Disk, clock: FakeClock) -> None:
+    store = await Store.open(f"sqlite:///{disk.folder}/state.db", clock=clock)
+    await store.add_events(events(0, clock.now()))
+    if isinstance(disk, LimitedFiles):  # the other is too small for what follows
+        disk.fill()
+    for number in range(500):
+        store.keep(
+            Kept("dmarc", f"{number}.test", "a.test", Status.OK, 1.0, 2.0, 2.0, failure="x" * 4000)
+        )
+    with pytest.raises(StoreError):
+        await store.flush()
+    assert "check the disk" in (await store.answers() or "")
+    with pytest.raises(StoreError, match="500 results could not be written"):
+        await store.close()
+
+
 async def test_a_store_that_closes_on_a_full_disk_says_that_results_were_lost(
     disk: Disk, clock: FakeClock
 ) -> None:
