@@ -21,7 +21,7 @@ def configure_logs(*, json: bool, level: int = logging.INFO, stream: TextIO = sy
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if json
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=24)
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=24, sort_keys=False)
     )
     structlog.configure(
         processors=[

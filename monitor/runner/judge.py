@@ -55,7 +55,7 @@ def _judged(job: Job, target: Target, look: Look, baselines: Baselines) -> Judge
     drift = drift_of(job, target, look, baselines)
     findings = look.findings
     if drift is not None:
-        findings = (*findings, _drift_finding(job, drift, look))
+        findings = (*findings, _drift_finding(job, target, drift, look))
     return JudgedLook(look, tuple(_kept(job, finding) for finding in findings))
 
 
@@ -103,13 +103,13 @@ def _accepted(job: Job, target: Target, look: Look, baselines: Baselines) -> str
     return stored.accepted if stored else None
 
 
-def _drift_finding(job: Job, drift: Drift, look: Look) -> Finding:
+def _drift_finding(job: Job, target: Target, drift: Drift, look: Look) -> Finding:
     return Finding(
         code=job.about.drift_codes[drift.classification],
         summary=drift.reason,
         evidence=look.record or "no record",
         fix=(
-            "If this change was intended, accept it with `deliverability drift accept`; "
+            f"If this change was intended, `deliverability drift accept {job.name} {target.name}`; "
             "otherwise publish the accepted record again."
         ),
     )

@@ -1,6 +1,7 @@
 """Runs checks on targets. Whatever happens in a check ends here as an outcome, in bounded time."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -145,7 +146,10 @@ class Runner:
             self._store.keep(after)
         self._meters.run_counted(job.name, after.status)
         if kept is None or kept.status is not after.status:
-            log.info(
+            # At the start everything is new: what is fine, or not confirmed yet, would drown the rest.
+            expected = kept is None and (after.status is Status.OK or bool(awaiting))
+            log.log(
+                logging.DEBUG if expected else logging.INFO,
                 "status.changed",
                 check=job.name,
                 target=target.name,
