@@ -12,7 +12,10 @@ from monitor.cli.source import checks_installed, config_option, loaded, needed_f
 @click.command(cls=Command)
 @config_option
 def validate(config: Path | None) -> None:
-    """Say whether the configuration is valid: exit 0, or 2 with one line for each thing that is wrong."""
+    """Say whether the configuration is valid.
+
+    Exits 0, or 2 with one line for each thing that is wrong.
+    """
     from monitor.web.text import counted
 
     valid = loaded(needed_file(config))
@@ -28,7 +31,7 @@ def validate(config: Path | None) -> None:
 
 @click.command(cls=Command)
 def schema() -> None:
-    """Print the JSON Schema of the configuration file, for editors and programs."""
+    """Print the JSON Schema of the configuration file."""
     from monitor.config.schema import json_schema
 
     click.echo(json.dumps(json_schema(checks_installed()), indent=2))

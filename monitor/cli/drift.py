@@ -1,6 +1,7 @@
 """`drift list|show|accept`: watched records that differ from what was accepted."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -77,15 +78,15 @@ def accept(words: tuple[str, ...], config: Path | None, url: str | None, *, yes:
 
 
 def _records(config: Path | None, url: str | None) -> "tuple[Records, list[Differing]]":
-    from monitor.cli.health import DEFAULT_LISTEN, reachable
+    from monitor.cli.health import listen_address, reachable
     from monitor.cli.log_format import start_log
     from monitor.cli.records import where_records_are
 
     start_log("console", level=logging.CRITICAL)
     path = found_file(config)
     valid = loaded(path).config if path else None
-    listen = valid.server.listen if valid else DEFAULT_LISTEN
-    address = url or f"http://{reachable(listen)}"
+    listen = reachable(valid.server.listen) if valid else listen_address(None, os.environ)
+    address = url or f"http://{listen}"
     return where_records_are(address, valid.store.url if valid else None)
 
 

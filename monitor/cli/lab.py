@@ -59,7 +59,10 @@ def lab(
     *,
     with_parent: bool,
 ) -> None:
-    """Run the lab alone: DNS, blocklists, mail servers and senders on loopback."""
+    """Run the lab alone, or start its incidents.
+
+    The lab is a small Internet on loopback: DNS, blocklists, mail servers and senders.
+    """
     ctx.obj = _Place(directory)
     if ctx.invoked_subcommand is None:
         start_log(log_format)
@@ -108,8 +111,8 @@ def refuse_second_lab(directory: Path) -> None:
     except LabNotRunningError:
         return
     raise Problem(
-        f"a lab runs in {directory} already: stop it, or watch it with "
-        f"`deliverability run --config {directory / 'config.yaml'}`"
+        f"a lab runs in {directory} already: stop it, or look at the daemon that watches it; "
+        f"where none does, `deliverability run --config {directory / 'config.yaml'}` starts one"
     )
 
 

@@ -64,7 +64,7 @@ class Plan:
 @click.command(cls=Command)
 @config_option
 def plan(config: Path | None) -> None:
-    """Show what would be asked of whom, how often, against each zone's query limit."""
+    """Show what would be asked of whom, how often, and the limits."""
     from rich.console import Console
 
     from monitor.cli.log_format import start_log

@@ -44,7 +44,10 @@ def run(
     *,
     lab: bool,
 ) -> None:
-    """Watch, until told to stop: SIGHUP reloads the configuration, SIGTERM drains and ends."""
+    """Watch, until told to stop.
+
+    SIGHUP reloads the configuration, SIGTERM and Ctrl-C drain and end.
+    """
     if sum((config is not None, domain is not None, lab)) > 1:
         raise click.UsageError("--config, --domain and --lab exclude one another")
     path = None if domain or lab else found_file(config)

@@ -25,7 +25,7 @@ def config_option(function: _Function) -> _Function:
         "--config",
         "-c",
         metavar="FILE",
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, readable=False),
         help=f"The configuration file. Default: ${VARIABLE}, else {DEFAULT_FILE} in this folder.",
     )(function)
 

@@ -90,11 +90,11 @@ def closing(report: Report) -> Text:
         Status.CRITICAL: "something needs action now",
         Status.UNKNOWN: "not everything could be looked at, so this is no all-clear",
     }[status]
-    looks = counted(len(report.results), "look")
+    results = counted(len(report.results), "result")
     return Text.assemble(
         _state(status),
         f"  {one_line(report.target)}: {verdict}. ",
-        (f"{', '.join(counts) or 'nothing'} of {looks} in {report.seconds:.1f} s.", "dim"),
+        (f"{', '.join(counts) or 'nothing'} of {results} in {report.seconds:.1f} s.", "dim"),
     )
 
 

@@ -106,7 +106,7 @@ def _at(value: Any, now: float) -> float:
         )
     if not EARLIEST <= value <= now + _AHEAD_SECONDS:
         raise InvalidEventError(
-            "at must lie between the year 2000 and an hour from now (in seconds)"
+            "at must lie between the year 2000 and an hour from now; a number is in seconds"
         )
     return float(value)
 

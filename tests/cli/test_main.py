@@ -39,7 +39,7 @@ def test_a_mistake_is_one_line_on_stderr(
 ) -> None:
     """`check` exits 3 where others exit 2, since 2 is critical for a monitoring system."""
     # A port where nobody is.
-    free = {"DELIVERABILITY_SERVER__LISTEN": "127.0.0.1:1"} if arguments[0] == "check" else {}
+    free = {"DELIVERABILITY_SERVER__LISTEN": "127.0.0.1:1"}
     ended = deliverability(*arguments, cwd=tmp_path, env=free)
     assert (ended.returncode, ended.stdout) == (code, "")
     assert says in ended.stderr
@@ -107,3 +107,10 @@ def test_what_nobody_thought_of_is_one_line_and_a_traceback_only_on_demand(tmp_p
         "deliverability: unexpected RuntimeError: so it goes (--debug shows where)\n"
     )
     assert "Traceback" in debug.stderr
+
+
+def test_the_help_says_whole_sentences(tmp_path: Path) -> None:
+    """No summary is cut, on a terminal of 80 columns."""
+    ended = deliverability("--help", cwd=tmp_path, env={"COLUMNS": "80"})
+    assert all(name in ended.stdout for name in COMMANDS)
+    assert not [line for line in ended.stdout.splitlines() if line.endswith("...")]

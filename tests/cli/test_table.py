@@ -130,13 +130,13 @@ def test_a_terminal_without_the_symbols_still_shows_the_words() -> None:
     ("statuses", "status", "code", "says"),
     [
         ([], Status.UNKNOWN, 3, "no all-clear"),
-        (["ok"], Status.OK, 0, "nothing wrong was found. 1 ok of 1 look"),
-        (["ok", "warning"], Status.WARNING, 1, "should be mended. 1 warning, 1 ok of 2 looks"),
+        (["ok"], Status.OK, 0, "nothing wrong was found. 1 ok of 1 result"),
+        (["ok", "warning"], Status.WARNING, 1, "should be mended. 1 warning, 1 ok of 2 results"),
         (
             ["warning", "unknown"],
             Status.UNKNOWN,
             3,
-            "no all-clear. 1 unknown, 1 warning of 2 looks",
+            "no all-clear. 1 unknown, 1 warning of 2 results",
         ),
         (["unknown", "critical", "ok"], Status.CRITICAL, 2, "1 critical, 1 unknown, 1 ok of 3"),
     ],

@@ -235,7 +235,9 @@ def record(text: str) -> Outcome:
 async def test_the_first_record_seen_is_accepted_and_a_weaker_one_is_drift(bench: Bench) -> None:
     job = job_of(Scripted(record("p=reject"), record("p=none")))
     await bench.look(job, lambda kept: kept.status is Status.OK)
-    await bench.look(job, lambda kept: kept.status is Status.CRITICAL)
+    kept = await bench.look(job, lambda kept: kept.status is Status.CRITICAL)
+    (told,) = kept.subjects["record"].findings
+    assert "`deliverability drift accept scripted example.com`" in told.finding.fix
     baseline = bench.store.baseline("scripted", TARGET.name, "record")
     assert baseline is not None
     assert (baseline.accepted, baseline.seen) == ("p=reject", "p=none")

@@ -206,7 +206,7 @@ def _option(
         return options(tag.value.lower())
     except ValueError:
         allowed = ", ".join(options)
-        message = f"{name}={quoted(tag.value)} is none of {allowed}"
+        message = f"{name}={quoted(tag.value)} is not one of {allowed}"
         code = "policy" if name in _POLICY_TAGS else "value"
         problems.append(Problem(code, message, tag.offset))
         return None
