@@ -1,6 +1,7 @@
 """The HTTP server: its routes, its limits, its end."""
 
 import logging
+import os
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -96,9 +97,14 @@ async def serve(application: web.Application, listen: str) -> Running:
     site = web.TCPSite(runner, host, int(port))
     try:
         await site.start()
-    except OSError:
+    except OSError as error:
         await runner.cleanup()
-        raise
+        # Errors of name resolution have numbers of their own, below 0.
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror or str(error)
+        raise OSError(
+            f"cannot listen at {listen}: {reason} (server.listen, or --listen, chooses another)"
+        ) from error
     return Running(_url(host, site.port), runner, site, application[_GUARD])
 
 
