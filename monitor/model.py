@@ -180,12 +180,14 @@ class Outcome:
 
     A kept subject that is missing here has left the target (a selector removed, an MX host gone).
     Where the subjects themselves could not be found out, return `Outcome.unknown(reason)`: then
-    everything kept stays and is marked unknown.
+    everything kept stays and is marked unknown. Where only some could not be found out (one of two
+    kinds of address), `incomplete` says why: kept subjects that are missing here stay as unknown.
     """
 
     looks: tuple[Look, ...] = ()
     samples: tuple[Sample, ...] = ()
     failure: str | None = None
+    incomplete: str = ""
 
     @classmethod
     def unknown(cls, reason: str) -> "Outcome":

@@ -100,7 +100,7 @@ class SmtpCheck:
     async def run(self, target: HostTarget, world: World) -> Outcome:
         """A look at every address of the host, all at once."""
         addresses, blindness = await _addresses(target.host, world)
-        if blindness:
+        if blindness and not addresses:
             return Outcome.unknown(blindness)
         if not addresses:
             return Outcome((Look.known(evaluate.NAME, (evaluate.unresolvable(target),)),))
@@ -109,23 +109,22 @@ class SmtpCheck:
         if all(look.state is LookState.UNKNOWN for look in looks):
             # As a whole, so that all that was known of the host stays shown.
             return Outcome.unknown("; ".join(dict.fromkeys(look.reason for look in looks)))
-        return Outcome(looks, samples=tuple(evaluate.samples(conversed)))
+        return Outcome(looks, samples=tuple(evaluate.samples(conversed)), incomplete=blindness)
 
 
 async def _addresses(host: str, world: World) -> tuple[list[str], str]:
-    """The host's addresses in a fixed order; or why they could not be found out."""
+    """The host's addresses in a fixed order, and why not all of them could be found out."""
     try:
         return [str(ip_address(host))], ""
     except ValueError:
         pass
     answers = await world.dns.ask_many([Question(host, "A"), Question(host, "AAAA")])
-    found = [records for a in answers if (records := _records(a, world)) is not None]
-    if len(found) < len(answers) and not any(found):
-        return [], "; ".join(answer.blindness for answer in answers if not answer.known)
+    told = [_records(answer, world) for answer in answers]
+    blind = [a.blindness for a, records in zip(answers, told, strict=True) if records is None]
     # Name servers rotate their answers: sorted, the same addresses are looked at every time.
-    addresses = {ip_address(text) for records in found for text in records}
+    addresses = {ip_address(text) for records in told if records for text in records}
     ordered = sorted(addresses, key=lambda address: (address.version, int(address)))
-    return [str(address) for address in ordered[:MAX_ADDRESSES]], ""
+    return [str(address) for address in ordered[:MAX_ADDRESSES]], "; ".join(blind)
 
 
 def _records(answer: DnsAnswer, world: World) -> Sequence[str] | None:

@@ -77,13 +77,18 @@ def _confirmed(
     first_outcome: Outcome,
     second_outcome: Outcome,
 ) -> tuple[Outcome, tuple[JudgedLook, ...]]:
-    """The second look decides where it could tell; where it could not, nothing bad is confirmed."""
+    """The second look decides where it could tell; where it could not, nothing bad is confirmed.
+
+    A bad subject that the second look no longer lists has left the target.
+    """
     second_outcome, second = _judged(job, target, second_outcome)
     if second_outcome.failure is not None:
         return second_outcome, ()
     by_subject = {look.look.subject: look for look in second}
     return first_outcome, tuple(
-        by_subject.get(look.look.subject, look) if look.bad else look for look in first
+        by_subject[look.look.subject] if look.bad else look
+        for look in first
+        if not look.bad or look.look.subject in by_subject
     )
 
 

@@ -77,6 +77,12 @@ def merge(kept: Kept | None, run: Run, *, awaiting: frozenset[str], roll_up: Rol
             clean, clean_weight = clean + 1, clean_weight + judged.look.weight
         else:
             subjects[after.subject] = after
+    if kept and run.outcome.incomplete:
+        looked_at = {judged.look.subject for judged in run.judged}
+        for name, missing in kept.subjects.items():
+            if name not in looked_at:
+                blind = replace(missing, unknown_reason=run.outcome.incomplete)
+                subjects[name] = _held(blind, run.at)
     return _finished(
         kept,
         run,

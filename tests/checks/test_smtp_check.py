@@ -119,3 +119,17 @@ async def test_a_timeout_with_a_closed_way_out_is_ours() -> None:
 def test_limits_of_certificates_that_make_no_sense_are_errors(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         SmtpSettings.model_validate(settings)
+
+
+async def test_addresses_that_are_not_told_after_a_restart_are_said_to_be_missing() -> None:
+    """So that what is kept of them stays, as unknown."""
+    talk = conversation("2001:db8::1")
+    outcome = await run(
+        FakeWorld(
+            aaaa={TARGET.host: "2001:db8::1"},
+            fail={f"{TARGET.host} A": "timeout"},
+            smtp={("2001:db8::1", 25): talk},
+        )
+    )
+    assert [look.subject for look in outcome.looks] == ["2001:db8::1"]
+    assert "A: timeout" in outcome.incomplete

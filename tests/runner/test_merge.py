@@ -162,3 +162,14 @@ def test_what_does_not_matter_makes_no_ok_alone() -> None:
     assert kept.status is Status.UNKNOWN
     kept = after(kept, Look.unknown("2001:db8::1", "", weight=0.0), Look.known("192.0.2.1"), at=2)
     assert kept.status is Status.OK
+
+
+def test_subjects_that_could_not_be_found_out_stay_as_unknown() -> None:
+    """The IPv4 addresses of a host are not told this time, the IPv6 ones are."""
+    kept = after(None, Look.known("192.0.2.1", (LISTED,)), Look.known("2001:db8::1"), at=1)
+    look = Look.known("2001:db8::1")
+    outcome = Outcome(looks=(look,), incomplete="mx.example.com A: timeout")
+    run = Run("blocklist", "192.0.2.10", "example.com", 2, outcome, (judged(look),))
+    kept = merge(kept, run, awaiting=frozenset(), roll_up=every_subject)
+    assert (kept.status, codes(kept)) == (Status.CRITICAL, ["blocklist.listed"])
+    assert kept.subjects["192.0.2.1"].unknown_reason == "mx.example.com A: timeout"

@@ -339,3 +339,10 @@ async def test_a_record_given_by_the_configuration_is_what_is_accepted(bench: Be
     baseline = bench.store.baseline("scripted", TARGET.name, "record")
     assert baseline is not None
     assert (baseline.accepted, baseline.reason) == ("p=reject", "p=reject → p=none")
+
+
+async def test_a_bad_subject_that_the_second_look_no_longer_lists_is_not_told() -> None:
+    gone = Outcome(looks=(Look.known("other"),))
+    result = await once(job_of(Scripted(BAD, gone)), TARGET, Worlds(), FakeWorld().clock)
+    assert not [f for s in result.kept.subjects.values() for f in s.findings]
+    assert result.kept.status is not Status.CRITICAL
