@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not CASES, reason=f"../shared/conformance is absent: no {SET.name}"),
 ]
 
+CANARY = "canary.example"
 LONG = "long.example"
 LONG_RECORD = f"v=spf1 {' '.join(f'ip4:198.51.100.{n}' for n in range(30))} -all"
 
@@ -63,7 +64,10 @@ def scenario() -> dict[str, Any]:
         if case["kwargs"].get("parked")
     }
     domains = [{"name": name, "role": "parked" if name in parked else "primary"} for name in zones]
-    return {"name": "records", "zones": zones, "configuration": {"domains": domains}}
+    # A resolver that finds nobody is not believed.
+    zones[CANARY] = {"@": {"A": "192.0.2.1"}}
+    configuration = {"domains": domains, "resolver": {"canaries": [CANARY]}}
+    return {"name": "records", "zones": zones, "configuration": configuration}
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
