@@ -7,6 +7,7 @@ writes in WAL mode when two connections write. `locking_mode=EXCLUSIVE` keeps ot
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -154,6 +155,9 @@ class Database:
             raise StoreError(f"{self._path}: {error}; check the disk (full? failing?)") from error
 
     def _connect(self) -> sqlite3.Connection:
+        # Whose mail goes wrong is nobody else's business; the log files get the same mode from SQLite.
+        with suppress(OSError):  # SQLite says it in its words
+            self._path.touch(mode=0o600)
         db = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
         self._connection = db
         db.execute("PRAGMA locking_mode = EXCLUSIVE")

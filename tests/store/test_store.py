@@ -348,3 +348,10 @@ async def test_a_relative_url_is_relative_to_the_working_folder(
     store = await Store.open("sqlite:///var/state.db", clock=clock)
     await store.close()
     assert (tmp_path / "var" / "state.db").is_file()
+
+
+async def test_the_state_is_its_owners_alone(tmp_path: Path, clock: FakeClock) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path}/state.db", clock=clock)
+    modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.glob("state.db*")}
+    await store.close()
+    assert modes["state.db"] == modes["state.db-wal"] == 0
