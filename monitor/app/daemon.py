@@ -196,7 +196,6 @@ class Daemon:
                 for key, (_job, target) in self._assembly.targets.items()
                 if key not in looked_at
             ),
-            runbook_base=config.config.server.external_url,
         )
 
     async def probe(self, check: str, target: str) -> Probe:

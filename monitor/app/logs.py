@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,7 +10,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-MAX_TEXT = 500
+from monitor.web.text import one_line
 
 _collecting: ContextVar[list[str] | None] = ContextVar("collecting", default=None)
 
@@ -56,18 +55,10 @@ def escape_outside_text(_logger: WrappedLogger, _name: str, event: EventDict) ->
     return {key: _escaped(value) for key, value in event.items()}
 
 
-def escaped(text: str) -> str:
-    """`text` on one line, without characters that move a terminal's cursor or turn the writing around."""
-    cut = text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
-    return "".join(
-        repr(char)[1:-1] if unicodedata.category(char) in {"Cc", "Cf"} else char for char in cut
-    )
-
-
 def _escaped(value: Any) -> Any:
     if isinstance(value, str):
         # Tracebacks keep their lines.
-        return value if value.startswith("Traceback") else escaped(value)
+        return value if value.startswith("Traceback") else one_line(value)
     if isinstance(value, list | tuple):
         return [_escaped(item) for item in value]
     return value

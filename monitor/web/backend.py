@@ -27,7 +27,6 @@ class Snapshot:
     kept: tuple[Kept, ...]
     baselines: tuple[Baseline, ...]
     waiting: tuple[tuple[str, str, str], ...]
-    runbook_base: str
 
 
 @dataclass(frozen=True, slots=True)

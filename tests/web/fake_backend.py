@@ -169,7 +169,6 @@ def snapshot(*kept_, **changes):
         "kept": kept_,
         "baselines": (),
         "waiting": (),
-        "runbook_base": "",
     }
     return Snapshot(**(values | changes))
 
