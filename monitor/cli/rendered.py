@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from monitor.cli.command import Command, Problem
-from monitor.cli.source import checks_installed
+from monitor.cli.source import checks_installed, config_option, found_file, loaded
 
 RULES_FOLDER = Path("deploy/prometheus")
 RULES_FILE = "deliverability.rules.yaml"
@@ -35,10 +35,20 @@ def _output_options(default: Path) -> Callable[[_Function], _Function]:
 
 @click.command(cls=Command)
 @_output_options(RULES_FOLDER)
-@click.option("--runbook-base", metavar="URL", help="Where the runbooks are served.")
+@config_option
+@click.option(
+    "--runbook-base",
+    metavar="URL",
+    help="Where the runbooks are served. Default: by the daemon, at the configuration's server.external_url.",
+)
 @click.option("--dashboard-base", metavar="URL", help="Where the dashboards are served.")
 def rules(
-    output: Path | None, *, check: bool, runbook_base: str | None, dashboard_base: str | None
+    output: Path | None,
+    config: Path | None,
+    *,
+    check: bool,
+    runbook_base: str | None,
+    dashboard_base: str | None,
 ) -> None:
     """Render the alert rules of all checks for Prometheus."""
     from monitor.publish.folder import FolderError
@@ -47,12 +57,19 @@ def rules(
     try:
         text = render_rules(
             checks_installed(),
-            runbook_base=(runbook_base or RUNBOOK_BASE).rstrip("/"),
+            runbook_base=(runbook_base or _served_runbooks(config) or RUNBOOK_BASE).rstrip("/"),
             dashboard_base=(dashboard_base or DASHBOARD_BASE).rstrip("/"),
         )
     except FolderError as error:
         raise Problem(error.problems) from error
     _finish({RULES_FILE: text}, output, RULES_FOLDER, check=check)
+
+
+def _served_runbooks(config: Path | None) -> str:
+    """Where the configuration says that people reach the daemon's runbooks; "" where it does not."""
+    path = found_file(config)
+    external_url = loaded(path).config.server.external_url if path else ""
+    return external_url and f"{external_url}/runbooks"
 
 
 @click.command(cls=Command)

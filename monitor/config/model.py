@@ -318,7 +318,7 @@ class ServerConfig(Section):
     listen: Annotated[str, AfterValidator(_host_port(None))] = "127.0.0.1:9825"
     """`address:port`."""
     external_url: Annotated[str, AfterValidator(_http_url)] = ""
-    """Where people reach it: the start of runbook and dashboard links."""
+    """Where people reach it: `deliverability rules` makes the links to runbooks with it."""
     probe_any: bool = False
     """Whether `/probe` may look at targets that are not configured."""
 

@@ -37,3 +37,14 @@ def test_links_lead_where_they_are_told_to(tmp_path: Path) -> None:
     text = (tmp_path / FILES["rules"]).read_text()
     assert "runbook_url: https://wiki.example/r/dmarc.md#" in text
     assert "dashboard_url: https://g.example/d/" in text
+
+
+def test_links_to_runbooks_lead_to_the_configured_daemon(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "domains: [{name: example.com}]\nserver: {external_url: 'https://mail.example'}\n"
+    )
+    done = deliverability("rules", "-o", tmp_path, "--config", config, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / FILES["rules"]).read_text()
+    assert "runbook_url: https://mail.example/runbooks/dmarc.md#" in text
