@@ -159,13 +159,21 @@ class Inventory:
 
     def targets(self, check: CheckConfig) -> tuple[Target, ...]:
         """What `check` looks at: its configured targets, else all targets of its types."""
-        kinds = check.about.target_types
-        if not check.targets:
-            return tuple(target for kind in kinds for target in self.of(kind))
-        if SenderTarget in kinds:
-            return tuple(s for s in self.senders if {s.name, s.sender} & set(check.targets))
-        chosen = (self._chosen(kinds, text) for text in check.targets)
-        return tuple({target.name: target for target in chosen}.values())
+        chosen = self._configured(check) if check.targets else self._all(check.about.target_types)
+        return tuple(filter(check.about.applies, chosen))
+
+    def _all(self, kinds: Sequence[type[Target]]) -> Sequence[Target]:
+        return [target for kind in kinds for target in self.of(kind)]
+
+    def _configured(self, check: CheckConfig) -> Sequence[Target]:
+        kinds, wanted = check.about.target_types, set(check.targets)
+        senders = [s for s in self.senders if {s.name, s.sender} & wanted]
+        others = wanted - {s.name for s in senders} - {s.sender for s in senders}
+        if kinds == (SenderTarget,):
+            return senders
+        named = [self._chosen(kinds, text) for text in check.targets if text in others]
+        by_name = {target.name: target for target in named}
+        return [*by_name.values(), *(senders if SenderTarget in kinds else ())]
 
     def of(self, kind: type[Target]) -> tuple[Target, ...]:
         """All targets of one type."""
@@ -231,11 +239,15 @@ def target_of(text: str) -> Target:
 
 def _declared_domain(domain: Domain, senders: Sequence[Sender]) -> DomainTarget:
     selectors = [*domain.dkim_selectors, *(s for sender in senders for s in sender.dkim_selectors)]
-    return _domain_target(domain.name, domain.role, selectors, [s.name for s in senders])
+    return _domain_target(domain.name, domain.role, selectors, senders, domain.tracking_hosts)
 
 
 def _domain_target(
-    name: str, role: Role, selectors: Iterable[str], senders: Iterable[str]
+    name: str,
+    role: Role,
+    selectors: Iterable[str],
+    senders: Iterable[Sender],
+    tracking_hosts: tuple[str, ...] = (),
 ) -> DomainTarget:
     declared = tuple(dict.fromkeys(selectors))
     return DomainTarget(
@@ -244,6 +256,7 @@ def _domain_target(
         selectors=declared or tuple(usual.selector for usual in USUAL_SELECTORS),
         selectors_declared=bool(declared),
         senders=tuple(senders),
+        tracking_hosts=tracking_hosts,
     )
 
 
@@ -288,7 +301,17 @@ def _sender_targets(config: ValidConfig) -> Iterable[SenderTarget]:
     for sender in config.senders:
         streams = tuple(stream.name for stream in sender.streams)
         for domain in sender.domains:
-            yield SenderTarget(sender.name, domain, roles[domain], streams)
+            yield SenderTarget(
+                sender=sender.name,
+                domain=domain,
+                role=roles[domain],
+                streams=streams,
+                platform=sender.platform,
+                envelope_domains=sender.envelope_domains,
+                addresses=sender.addresses,
+                helo=sender.helo,
+                selectors=sender.dkim_selectors,
+            )
 
 
 def _once(targets: Iterable[_TargetT]) -> tuple[_TargetT, ...]:

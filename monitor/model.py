@@ -139,7 +139,8 @@ class Look:
     A known look carries its findings (none: clean), the samples and the record seen (`record` is
     None where the check watches no record, "" where it is known to be absent). An unknown look
     carries its reason and nothing else: what was known before stays. `weight` is 0 where the
-    subject does not matter for the roll-up (a blocklist zone that only informs).
+    subject does not matter for the roll-up (a blocklist zone that only informs). `disputed` says who
+    says what where the authoritative servers disagree about the record: that is no change of it.
     """
 
     subject: str
@@ -149,6 +150,7 @@ class Look:
     record: str | None = None
     reason: str = ""
     weight: float = 1.0
+    disputed: str = ""
 
     @classmethod
     def known(
@@ -159,9 +161,10 @@ class Look:
         samples: tuple[Sample, ...] = (),
         record: str | None = None,
         weight: float = 1.0,
+        disputed: str = "",
     ) -> "Look":
         """We looked and know: clean where there are no findings."""
-        return cls(subject, LookState.KNOWN, findings, samples, record, "", weight)
+        return cls(subject, LookState.KNOWN, findings, samples, record, "", weight, disputed)
 
     @classmethod
     def unknown(cls, subject: str, reason: str, *, weight: float = 1.0) -> "Look":
@@ -215,6 +218,7 @@ class Domain:
     team: str = ""
     dkim_selectors: tuple[str, ...] = ()
     mail_hosts: tuple[str, ...] = ()
+    tracking_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +232,7 @@ class Sender:
     purpose: str = ""
     platform: str = "other"
     platform_class: PlatformClass = PlatformClass.SMTP
+    envelope_domains: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     pool: str = "dedicated"
     helo: str = ""
@@ -240,14 +245,16 @@ class DomainTarget:
     """A sending domain with what the inventory knows of it.
 
     `selectors` are the declared DKIM selectors of the domain and its senders; where there are none,
-    the usual selectors are tried and `selectors_declared` is False.
+    the usual selectors are tried and `selectors_declared` is False. `senders` send under this domain;
+    `tracking_hosts` are in the links of its mail.
     """
 
     name: str
     role: Role = Role.PRIMARY
     selectors: tuple[str, ...] = ()
     selectors_declared: bool = True
-    senders: tuple[str, ...] = ()
+    senders: tuple[Sender, ...] = ()
+    tracking_hosts: tuple[str, ...] = ()
 
     @property
     def domain(self) -> str:
@@ -287,12 +294,20 @@ class HostTarget:
 
 @dataclass(frozen=True, slots=True)
 class SenderTarget:
-    """A sender's mail under one domain."""
+    """A sender's mail under one domain, with what is declared of the sender.
+
+    `envelope_domains` are those of its envelope senders, empty where they are the domain itself.
+    """
 
     sender: str
     domain: str
     role: Role = Role.PRIMARY
     streams: tuple[str, ...] = ()
+    platform: str = "other"
+    envelope_domains: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    helo: str = ""
+    selectors: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

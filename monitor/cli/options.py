@@ -27,7 +27,7 @@ def duration(_context: click.Context, _parameter: click.Parameter, value: str) -
     Raises:
         BadParameter: it is none.
     """
-    from monitor.config.durations import parse_duration
+    from monitor.protocol.durations import parse_duration
 
     try:
         return parse_duration(value)

@@ -58,6 +58,8 @@ def _check_targets(
         if AddressTarget in kinds and DomainTarget in kinds:
             targets = [(path, text) for path, text in targets if not names.is_address(text)]
         if DomainTarget in kinds:
+            if SenderTarget in kinds:
+                targets = [t for t in targets if t[1] not in sender_names | sender_domains]
             yield from _declared(targets, domain_names, "domain", _domain)
         elif SenderTarget in kinds:
             yield from _declared(targets, sender_names | sender_domains, "sender")

@@ -186,6 +186,7 @@ def _domain(domain: DomainConfig) -> Domain:
         team=domain.team,
         dkim_selectors=domain.dkim_selectors,
         mail_hosts=domain.mail_hosts,
+        tracking_hosts=domain.tracking_hosts,
     )
 
 
@@ -198,6 +199,7 @@ def _sender(sender: SenderConfig) -> Sender:
         purpose=sender.purpose,
         platform=sender.platform,
         platform_class=platform_class(sender.platform),
+        envelope_domains=sender.envelope_domains,
         addresses=sender.addresses,
         pool=sender.pool,
         helo=sender.helo,

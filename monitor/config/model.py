@@ -18,8 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from monitor.check import Duration
 from monitor.config import names
-from monitor.config.durations import Duration
 from monitor.model import Role
 from monitor.protocol.sendgrid_key import verification_key
 
@@ -82,6 +82,7 @@ _NOT_EMPTY = AfterValidator(_not_empty)
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 DomainName = Annotated[str, AfterValidator(names.domain_name)]
+HostName = Annotated[str, AfterValidator(names.host_name)]
 OptionalHostName = Annotated[str, AfterValidator(lambda text: text and names.host_name(text))]
 Selector = Annotated[str, AfterValidator(names.selector)]
 MailHost = Annotated[str, AfterValidator(_host_port(names.SMTP_PORT))]
@@ -121,6 +122,8 @@ class DomainConfig(Section):
     """Its DKIM selectors; without any the usual ones are tried."""
     mail_hosts: tuple[MailHost, ...] = ()
     """Own mail hosts besides the MX hosts: `host` or `host:port` (default 25)."""
+    tracking_hosts: tuple[HostName, ...] = ()
+    """Hosts in the links of its mail: clicks, opens, unsubscribing."""
 
 
 class LimitConfig(Section):
@@ -208,8 +211,8 @@ class SenderConfig(Section):
 class CheckSection(Section):
     """What every check has; its own settings stand beside these keys."""
 
-    enabled: bool = True
-    """Whether it runs."""
+    enabled: bool | None = None
+    """Whether it runs. Default: yes, unless it is a check to be asked for."""
     interval: Annotated[Duration, Field(ge=1)] | None = None
     """How often a target is looked at; at least 1s. Default: the check's own."""
     timeout: Annotated[Duration, Field(gt=0)] | None = None

@@ -77,7 +77,7 @@ def check_config(name: str, check: type[Check[Any]], config: Config) -> CheckCon
     return CheckConfig(
         name=name,
         check=check,
-        enabled=section.enabled,
+        enabled=not about.opt_in if section.enabled is None else section.enabled,
         interval=float(section.interval or about.interval),
         timeout=float(section.timeout or about.timeout),
         confirmations=section.confirmations,

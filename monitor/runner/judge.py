@@ -1,10 +1,10 @@
 """From a check's outcome to judged looks: full codes, severities, and drift against the accepted record."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from monitor.check import WatchesRecords
-from monitor.model import Drift, Finding, Look, LookState, Outcome, Target
+from monitor.model import Classification, Drift, Finding, Look, LookState, Outcome, Target
 from monitor.runner.job import Job
 from monitor.runner.merge import JudgedLook
 from monitor.store.kept import Baseline, KeptFinding
@@ -60,9 +60,14 @@ def _judged(job: Job, target: Target, look: Look, baselines: Baselines) -> Judge
 
 
 def drift_of(job: Job, target: Target, look: Look, baselines: Baselines) -> Drift | None:
-    """How the record seen differs from the accepted one; None where it does not, or none is accepted yet."""
+    """How the record seen differs from the accepted one; None where it does not, or none is accepted yet.
+
+    Where the authoritative servers disagree nobody can say what the record is: that is told, and no change.
+    """
     if look.state is not LookState.KNOWN or look.record is None:
         return None
+    if look.disputed:
+        return Drift(Classification.INCONSISTENT, look.disputed)
     accepted = _accepted(job, target, look, baselines)
     if accepted is None or accepted == look.record:
         return None
@@ -75,13 +80,17 @@ def baseline_after(
 ) -> Baseline | None:
     """The baseline once a known look counts; None where no record is watched.
 
-    The first state seen is accepted, unless the configuration gives one.
+    The first state seen is accepted, unless the configuration gives one. A disputed record is not seen.
     """
     if look.record is None:
         return None
     before = baselines.baseline(job.name, target.name, look.subject)
-    accepted = _accepted(job, target, look, baselines)
     drift = drift_of(job, target, look, baselines)
+    if look.disputed:
+        return before and replace(
+            before, classification=Classification.INCONSISTENT, reason=look.disputed
+        )
+    accepted = _accepted(job, target, look, baselines)
     return Baseline(
         check=job.name,
         target=target.name,
@@ -104,15 +113,18 @@ def _accepted(job: Job, target: Target, look: Look, baselines: Baselines) -> str
 
 
 def _drift_finding(job: Job, target: Target, drift: Drift, look: Look) -> Finding:
-    return Finding(
-        code=job.about.drift_codes[drift.classification],
-        summary=drift.reason,
-        evidence=look.record or "no record",
-        fix=(
+    try:
+        code = job.about.drift_codes[drift.classification]
+    except KeyError:
+        raise UndeclaredError(f"the drift {drift.classification.value!r}") from None
+    if drift.classification is Classification.INCONSISTENT:
+        fix = "See to it that every name server of the zone has the same data (zone transfers, serial numbers)."
+    else:
+        fix = (
             f"If this change was intended, `deliverability drift accept {job.name} {target.name}`; "
             "otherwise publish the accepted record again."
-        ),
-    )
+        )
+    return Finding(code, drift.reason, fix=fix, evidence=look.record or "no record")
 
 
 def _kept(job: Job, finding: Finding) -> KeptFinding:

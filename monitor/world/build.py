@@ -1,14 +1,29 @@
 """The worlds that checks are handed: one outside, a memory for each check, a DNS memo for each look."""
 
-from monitor.check import Clock, Confirm, DnsClient, EventWindows, Results, World
+from dataclasses import dataclass
+
+from monitor.check import Clock, Confirm, EventWindows, Results, World
 from monitor.config.valid import ValidConfig
+from monitor.world.authorities import AuthorityWatch
 from monitor.world.canaries import CanaryWatch
-from monitor.world.dns import Resolver
+from monitor.world.dns import DnsView, Resolver
+from monitor.world.dnssec import DnssecWatch
 from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
+from monitor.world.https import HttpsGetter
 from monitor.world.memory import ExpiringMemory
 from monitor.world.smtp import SmtpProber
 from monitor.world.tls import TrustStore
+
+
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """What one look may ask: the same question once, whoever asks it."""
+
+    dns: DnsView
+    authorities: AuthorityWatch
+    dnssec: DnssecWatch
+    https: HttpsGetter
 
 
 class Worlds:
@@ -23,44 +38,89 @@ class Worlds:
         clock: Clock,
         resolver: Resolver,
         smtp: SmtpProber,
+        guard: AddressGuard,
+        store: TrustStore,
         canaries: CanaryWatch,
     ) -> None:
         self.resolver = resolver
         self.canaries = canaries
+        self._config = config
         self._smtp = smtp
+        self._guard = guard
+        self._store = store
         self._windows = windows
-        self._thresholds = config.thresholds
         self._clock = clock
         self._results = results
         self._memories: dict[str, ExpiringMemory] = {}
 
     def normal(self, check: str) -> World:
         """A world for one ordinary look of a check."""
-        return self._world(check, self.resolver.per_look(), confirming=False)
+        return self.world(check, self.outside(None), confirming=False)
 
     def confirming(self, check: str, how: Confirm) -> World:
         """A world for one confirming look: past the cache, by another path where the check wants that."""
-        other = how is Confirm.OTHER_PATH
-        dns = self.resolver.other_path() if other else self.resolver.fresh()
-        return self._world(check, dns, confirming=True)
+        return self.world(check, self.outside(how), confirming=True)
 
     async def aclose(self) -> None:
         """Give up on what is in flight."""
         await self.resolver.aclose()
 
-    def _world(self, check: str, dns: DnsClient, *, confirming: bool) -> World:
+    def outside(self, how: Confirm | None) -> _Outside:
+        """What one look may ask; `how` it confirms, None for an ordinary one."""
+        if how is None:
+            dns = self.resolver.per_look()
+        else:
+            dns = self.resolver.other_path() if how is Confirm.OTHER_PATH else self.resolver.fresh()
+        timeout = self._config.config.resolver.timeout
+        return _Outside(
+            dns=dns,
+            authorities=AuthorityWatch(resolver=dns, guard=self._guard),
+            dnssec=DnssecWatch(
+                resolver=dns, nameservers=self.resolver.nameservers, timeout=timeout
+            ),
+            https=HttpsGetter(
+                guard=self._guard, resolver=dns, store=self._store, clock=self._clock
+            ),
+        )
+
+    def world(self, check: str, outside: _Outside, *, confirming: bool) -> World:
+        """A world of a check around an outside that others may share."""
         memory = self._memories.setdefault(check, ExpiringMemory(clock=self._clock))
         return World(
-            dns=dns,
+            dns=outside.dns,
+            authorities=outside.authorities,
+            dnssec=outside.dnssec,
             smtp=self._smtp,
+            https=outside.https,
             windows=self._windows,
-            thresholds=self._thresholds,
+            thresholds=self._config.thresholds,
             canaries=self.canaries,
             clock=self._clock,
             results=self._results,
             memory=memory,
             confirming=confirming,
         )
+
+
+class OneLook:
+    """Worlds of several checks that look at one thing together: what one has asked, none asks again."""
+
+    def __init__(self, worlds: Worlds) -> None:
+        self._worlds = worlds
+        self._outsides: dict[Confirm | None, _Outside] = {}
+
+    def normal(self, check: str) -> World:
+        """A world for the look."""
+        return self._worlds.world(check, self._shared(None), confirming=False)
+
+    def confirming(self, check: str, how: Confirm) -> World:
+        """A world for confirming it."""
+        return self._worlds.world(check, self._shared(how), confirming=True)
+
+    def _shared(self, how: Confirm | None) -> _Outside:
+        if how not in self._outsides:
+            self._outsides[how] = self._worlds.outside(how)
+        return self._outsides[how]
 
 
 def build_world(
@@ -82,10 +142,11 @@ def build_world(
     )
     vantage = settings.vantage
     source = str(vantage.source_address) if vantage.source_address else None
+    store = TrustStore.of_system(settings.network.ca)
     smtp = SmtpProber(
         guard=guard,
         evidence=evidence,
-        store=TrustStore.of_system(settings.network.ca),
+        store=store,
         clock=clock,
         helo=vantage.helo,
         source_address=source,
@@ -106,5 +167,7 @@ def build_world(
         clock=clock,
         resolver=resolver,
         smtp=smtp,
+        guard=guard,
+        store=store,
         canaries=canaries,
     )

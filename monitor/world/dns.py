@@ -5,21 +5,19 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
-from dns.message import QueryMessage
-
 from monitor.check import Clock, DnsAnswer, DnsStatus, Question
 from monitor.world.dns_cache import AnswerCache
-from monitor.world.dns_message import NotOursError, TruncatedError, failed, query_for, read_answer
-from monitor.world.dns_wire import Nameserver, tcp_reply, udp_replies
+from monitor.world.dns_exchange import over_tcp, over_udp
+from monitor.world.dns_message import failed, query_for, read_answer
+from monitor.world.dns_wire import Nameserver
 
 IN_FLIGHT = 200
 """Questions on their way at once, in the whole resolver and within one `ask_many`."""
 CACHE_SIZE = 10_000
-_QUICKLY_READ = 4096
-"""Bytes of a response that are parsed on the spot."""
 RESOLV_CONF = Path("/etc/resolv.conf")
 
 _WAITS = (1, 1, 2, 4)
@@ -182,13 +180,13 @@ class Resolver:
         self, question: Question, server: Nameserver, seconds: float, *, tcp: bool
     ) -> DnsAnswer:
         try:
+            query = query_for(question)
+            read = partial(read_answer, question, query)
             if tcp:
-                answer = await _over_tcp(question, server, seconds)
+                answer = await over_tcp(query, server, seconds, read)
             else:
-                try:
-                    answer = await _over_udp(question, server, seconds)
-                except TruncatedError:
-                    answer = await _over_tcp(question, server, max(seconds, self._timeout / 4))
+                tcp_seconds = max(seconds, self._timeout / 4)
+                answer = await over_udp(query, server, seconds, read, tcp_seconds=tcp_seconds)
         except TimeoutError:
             return failed(question, DnsStatus.TIMEOUT, "")
         except Exception as error:  # noqa: BLE001 - whatever a server sends, the look goes on
@@ -250,27 +248,3 @@ class DnsView:
 def _normal(question: Question) -> Question:
     name = question.name.lower()
     return Question(name if name == "." else name.removesuffix("."), question.rtype.upper())
-
-
-async def _over_udp(question: Question, server: Nameserver, seconds: float) -> DnsAnswer:
-    query = query_for(question)
-    async with asyncio.timeout(seconds), udp_replies(query.to_wire(), server) as next_reply:
-        while True:
-            wire = await next_reply()
-            try:
-                return await _read(question, query, wire)
-            except NotOursError:
-                continue  # forged or broken: the true one may follow (CVE-2023-29483)
-
-
-async def _over_tcp(question: Question, server: Nameserver, seconds: float) -> DnsAnswer:
-    query = query_for(question)
-    async with asyncio.timeout(seconds):
-        return await _read(question, query, await tcp_reply(query.to_wire(), server))
-
-
-async def _read(question: Question, query: QueryMessage, wire: bytes) -> DnsAnswer:
-    if len(wire) <= _QUICKLY_READ:
-        return read_answer(question, query, wire)
-    # A large response can be made to cost a second of parsing, which must not hold up the others.
-    return await asyncio.to_thread(read_answer, question, query, wire)

@@ -1,6 +1,7 @@
 """DNS messages: a question to a query, a response to a `DnsAnswer`. Pure; dnspython does the wire format."""
 
 import struct
+from enum import Enum
 from ipaddress import ip_address
 
 import dns.exception
@@ -32,8 +33,19 @@ MOST_RECORDS = 256
 _FAILURES = {dns.rcode.SERVFAIL: DnsStatus.SERVFAIL, dns.rcode.REFUSED: DnsStatus.REFUSED}
 
 
-def query_for(question: Question) -> dns.message.QueryMessage:
-    """The query, with a random id, recursion wanted, and DO so that AD is set (RFC 6840 §5.8).
+class Asking(Enum):
+    """What kind of answer a query asks for, as header flags."""
+
+    RESOLVED = dns.flags.RD
+    """The resolver's own, validated where it validates."""
+    UNCHECKED = dns.flags.RD | dns.flags.CD
+    """The resolver's without validation (RFC 4035 §3.2.2)."""
+    AUTHORITATIVE = dns.flags.Flag(0)
+    """An authoritative server's own: no recursion wanted."""
+
+
+def query_for(question: Question, asking: Asking = Asking.RESOLVED) -> dns.message.QueryMessage:
+    """The query, with a random id, and DO so that AD is set (RFC 6840 §5.8).
 
     Raises:
         ValueError: the name or the type cannot be asked for.
@@ -43,7 +55,8 @@ def query_for(question: Question) -> dns.message.QueryMessage:
         _rdata_type(question.rtype),
         use_edns=0,
         payload=PAYLOAD,
-        want_dnssec=True,
+        want_dnssec=asking is not Asking.AUTHORITATIVE,
+        flags=asking.value,
     )
 
 
@@ -79,12 +92,30 @@ class TruncatedError(Exception):
     """The response says that the whole of it comes over TCP."""
 
 
+class TooManyError(Exception):
+    """The response has more records than we read."""
+
+
 def read_answer(question: Question, query: dns.message.QueryMessage, wire: bytes) -> DnsAnswer:
     """What the response to the query says.
 
     Raises:
         NotOursError: the bytes are no response to the query, or cannot be parsed.
         TruncatedError: it is to be had over TCP.
+    """
+    try:
+        return answer_of(question, read_message(query, wire))
+    except TooManyError as error:
+        return failed(question, DnsStatus.ERROR, str(error))
+
+
+def read_message(query: dns.message.QueryMessage, wire: bytes) -> dns.message.Message:
+    """The response to the query.
+
+    Raises:
+        NotOursError: the bytes are no response to the query, or cannot be parsed.
+        TruncatedError: it is to be had over TCP.
+        TooManyError: it has more than `MOST_IN_MESSAGE` records.
     """
     head = _parsed(wire, question_only=True)
     if not query.is_response(head):
@@ -93,8 +124,8 @@ def read_answer(question: Question, query: dns.message.QueryMessage, wire: bytes
         raise TruncatedError("sent a truncated response")
     _, answers, authority, additional = struct.unpack("!4H", wire[4:12])
     if answers > MOST_IN_MESSAGE or authority + additional > MOST_IN_MESSAGE:
-        return failed(question, DnsStatus.ERROR, f"sent more than {MOST_IN_MESSAGE} records")
-    return answer_of(question, _parsed(wire))
+        raise TooManyError(f"sent more than {MOST_IN_MESSAGE} records")
+    return _parsed(wire)
 
 
 def _parsed(wire: bytes, *, question_only: bool = False) -> dns.message.Message:

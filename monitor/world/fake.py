@@ -6,25 +6,36 @@ mx={"example.com": "10 mx.example.com"},
 a={"mx.example.com": ["192.0.2.1", "192.0.2.2"]},
 ptr={"192.0.2.1": "mx.example.com"},
 fail={"slow.example.com TXT": "timeout", "*.dead.example": "servfail"},
+servers={"ns2.example.net": {"example.com SOA": "refused"}},
 )
 outcome = await check.run(target, fake.world())
 assert Question("example.com", "MX") in fake.asked
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 
 from monitor.check import (
+    Delegation,
     DnsAnswer,
+    DnsClient,
     DnsStatus,
+    HttpsFailure,
+    HttpsReply,
     PastResult,
     Question,
+    SecureAnswer,
+    ServerAnswer,
+    Signature,
     SmtpConversation,
     SmtpFailure,
     Threshold,
+    Validation,
     World,
 )
 from monitor.model import Counts
+from monitor.world.authorities import compared
 from monitor.world.memory import ExpiringMemory
 
 Records = Mapping[str, str | Sequence[str]]
@@ -66,7 +77,15 @@ class FakeWorld:
         a, aaaa, cname, mx, ns, soa, txt: records by name; `*.zone` is a wildcard (RFC 4592).
             A name that only has names below it exists without records (NODATA).
         ptr: names by address (`192.0.2.1`), or by the reverse name itself.
+        ds, dnskey, tlsa: the same, in presentation form.
         fail: `name TYPE` or `name`, or `*.name` for all below, -> a `DnsStatus` that tells nothing.
+        servers: what single authoritative servers say otherwise than the data, by the server's name, then
+            by `name TYPE`: records, a status that tells nothing, or `lame`. A key `*` stands for all.
+        delegations: names of servers as the parent has them, by zone; else the zone's own NS records.
+        secure: names whose answers DNSSEC makes `secure` with all below them; `bogus`: those it makes bogus.
+            Where neither is given, the resolver does not validate (`unchecked`).
+        signatures: RRSIGs by `name TYPE`.
+        https: replies by URL.
         smtp: conversations by (address, port).
         counts: messages, see `FakeCounts`; a window not listed has no mail.
         thresholds: by `kind`, `kind role` or `kind stream`; the most specific wins.
@@ -74,7 +93,8 @@ class FakeWorld:
         results: last results of other checks, by domain.
         now: seconds since the epoch; `clock.advance` moves it.
 
-    Attributes kept: `asked` (DNS questions in order) and `conversed` ((address, host, port) in order).
+    Attributes kept: `asked` (DNS questions in order), `conversed` ((address, host, port) in order) and
+    `got` (URLs in order).
     """
 
     def __init__(
@@ -88,6 +108,15 @@ class FakeWorld:
         soa: Records | None = None,
         txt: Records | None = None,
         ptr: Records | None = None,
+        ds: Records | None = None,
+        dnskey: Records | None = None,
+        tlsa: Records | None = None,
+        servers: Mapping[str, Records] | None = None,
+        delegations: Records | None = None,
+        secure: Sequence[str] = (),
+        bogus: Mapping[str, str] | None = None,
+        signatures: Mapping[str, Sequence[Signature]] | None = None,
+        https: Mapping[str, HttpsReply] | None = None,
         fail: Mapping[str, str] | None = None,
         smtp: Mapping[tuple[str, int], SmtpConversation] | None = None,
         counts: FakeCounts | None = None,
@@ -100,10 +129,28 @@ class FakeWorld:
     ) -> None:
         self.asked: list[Question] = []
         self.conversed: list[tuple[str, str, int]] = []
+        self.got: list[str] = []
         self.clock = FakeClock(now)
         self.memory = ExpiringMemory(clock=self.clock)
         reverse = {_reverse(owner): names for owner, names in (ptr or {}).items()}
-        self._zone = _zone(A=a, AAAA=aaaa, CNAME=cname, MX=mx, NS=ns, SOA=soa, TXT=txt, PTR=reverse)
+        self._zone = _zone(
+            A=a,
+            AAAA=aaaa,
+            CNAME=cname,
+            MX=mx,
+            NS=ns,
+            SOA=soa,
+            TXT=txt,
+            PTR=reverse,
+            DS=ds,
+            DNSKEY=dnskey,
+            TLSA=tlsa,
+        )
+        self._servers = servers or {}
+        self._delegations = delegations or {}
+        self._validation = (tuple(secure), bogus or {})
+        self._signatures = signatures or {}
+        self._https = https or {}
         self._fail = {key.lower(): DnsStatus(value) for key, value in (fail or {}).items()}
         self._smtp = smtp or {}
         self._counts = counts or {}
@@ -116,7 +163,10 @@ class FakeWorld:
         """The world to hand to a check; all of a FakeWorld's worlds share its data and its records."""
         return World(
             dns=self,
+            authorities=FakeAuthorities(self, self._servers, self._delegations),
+            dnssec=FakeDnssec(self, *self._validation, signatures=self._signatures),
             smtp=self,
+            https=self,
             windows=self,
             thresholds=self,
             canaries=self,
@@ -177,6 +227,18 @@ class FakeWorld:
         )
         return self._smtp.get((address, port), refused)
 
+    # --- HttpsClient ---
+
+    async def get(self, url: str, *, limit: int = 65536) -> HttpsReply:
+        """The listed reply, cut off where it is too large; else a refused connection."""
+        self.got.append(url)
+        refused = HttpsReply(url, failure=HttpsFailure.CONNECT, reason="connection refused")
+        reply = self._https.get(url, refused)
+        if len(reply.body) > limit:
+            reason = f"the body has more than {limit} bytes"
+            return replace(reply, body=b"", failure=HttpsFailure.TOO_LARGE, reason=reason)
+        return reply
+
     # --- EventWindows, Thresholds, Results ---
 
     async def counts(
@@ -213,12 +275,95 @@ class FakeWorld:
         return self._egress.get(port)
 
 
+class FakeAuthorities:
+    """Implements `monitor.check.Authorities`: every server of a zone says what the data say, unless listed."""
+
+    def __init__(
+        self, dns: DnsClient, servers: Mapping[str, Records], delegations: Records
+    ) -> None:
+        self._dns = dns
+        self._servers = servers
+        self._delegations = {zone: _several(names) for zone, names in delegations.items()}
+
+    async def ask(self, name: str, rtype: str) -> DnsAnswer:
+        """The data, with the disagreement of the listed servers."""
+        answer = await self._dns.ask(name, rtype)
+        return compared(answer, await self._of_zone(name, rtype))
+
+    async def each(self, zone: str, name: str, rtype: str) -> tuple[ServerAnswer, ...]:
+        """One answer for each server that the zone's NS records name."""
+        nameservers = await self._dns.ask(zone, "NS")
+        return tuple([await self._one(server, name, rtype) for server in nameservers.records])
+
+    async def delegation(self, zone: str) -> Delegation:
+        """The listed delegation, else the zone's own NS records."""
+        own = (await self._dns.ask(zone, "NS")).records
+        parent = zone.partition(".")[2]
+        return Delegation(zone, parent, tuple(sorted(self._delegations.get(zone, own))))
+
+    async def _of_zone(self, name: str, rtype: str) -> tuple[ServerAnswer, ...]:
+        for zone in (name, *_parents(name)):
+            if answers := await self.each(zone, name, rtype):
+                return answers
+        return ()
+
+    async def _one(self, server: str, name: str, rtype: str) -> ServerAnswer:
+        question, listed = Question(name, rtype), self._servers.get(server, {})
+        addresses = (await self._dns.ask(server, "A")).records
+        said = listed.get(f"{name} {rtype}", listed.get("*"))
+        if said is None:
+            answer = await self._dns.ask(name, rtype)
+            return ServerAnswer(server, next(iter(addresses), ""), answer, authoritative=True)
+        status = said if isinstance(said, str) and said in set(DnsStatus) else DnsStatus.OK
+        records = _several(said) if status is DnsStatus.OK and said != "lame" else ()
+        answer = DnsAnswer(question, DnsStatus(status), records, TTL, reason=f"{server}: {status}")
+        return ServerAnswer(
+            server, next(iter(addresses), ""), answer, authoritative=answer.known and said != "lame"
+        )
+
+
+class FakeDnssec:
+    """Implements `monitor.check.DnssecClient` from lists of names."""
+
+    def __init__(
+        self,
+        dns: DnsClient,
+        secure: Sequence[str],
+        bogus: Mapping[str, str],
+        *,
+        signatures: Mapping[str, Sequence[Signature]],
+    ) -> None:
+        self._dns = dns
+        self._secure = secure
+        self._bogus = bogus
+        self._signatures = signatures
+
+    async def ask(self, name: str, rtype: str) -> SecureAnswer:
+        """The data with the listed validation."""
+        answer = await self._dns.ask(name, rtype)
+        signatures = tuple(self._signatures.get(f"{name} {rtype}", ()))
+        above = (name, *_parents(name))
+        if reason := next((self._bogus[n] for n in above if n in self._bogus), ""):
+            return SecureAnswer(answer, Validation.BOGUS, signatures, reason)
+        if not answer.known:
+            return SecureAnswer(answer, Validation.UNCHECKED, reason=answer.reason)
+        if any(n in self._secure for n in above):
+            secure = replace(answer, authenticated=True)
+            return SecureAnswer(secure, Validation.SECURE, signatures)
+        if self._secure or self._bogus:
+            return SecureAnswer(answer, Validation.INSECURE, signatures)
+        return SecureAnswer(answer, Validation.UNCHECKED, reason="our resolver does not validate")
+
+
+def _several(records: str | Sequence[str]) -> tuple[str, ...]:
+    return (records,) if isinstance(records, str) else tuple(records)
+
+
 def _zone(**by_type: Records | None) -> dict[str, dict[str, tuple[str, ...]]]:
     zone: dict[str, dict[str, tuple[str, ...]]] = {}
     for kind, records in by_type.items():
         for owner, data in (records or {}).items():
-            values = (data,) if isinstance(data, str) else tuple(data)
-            zone.setdefault(owner.lower(), {})[kind] = values
+            zone.setdefault(owner.lower(), {})[kind] = _several(data)
     for owner in list(zone):
         for parent in _parents(owner):  # RFC 4592 §2.2.2: empty non-terminals exist
             zone.setdefault(parent, {})

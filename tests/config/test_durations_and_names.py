@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.config import names
-from monitor.config.durations import parse_duration
+from monitor.protocol.durations import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,6 @@
 """Durations as Prometheus writes them: `500ms`, `5s`, `15m`, `1h30m`, `7d`."""
 
 import re
-from typing import Annotated
-
-from pydantic import BeforeValidator, Field
 
 _SECONDS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
 # Units once each, from large to small (Prometheus' own grammar); nine digits are more than anyone means.
@@ -30,11 +27,3 @@ def parse_duration(value: object) -> float:
         )
     parts = zip(found.groups(), _SECONDS.values(), strict=True)
     return float(sum(int(number) * seconds for number, seconds in parts if number))
-
-
-Duration = Annotated[
-    float,
-    BeforeValidator(parse_duration, json_schema_input_type=str),
-    Field(examples=["500ms", "5s", "15m", "1h30m", "7d"]),
-]
-"""A pydantic field type: text such as `15m` in the file, seconds as float in the program."""

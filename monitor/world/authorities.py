@@ -1,0 +1,208 @@
+"""The servers that zones are served by, asked themselves: what they agree on, and who says otherwise."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import dns.flags
+import dns.message
+import dns.rdatatype
+from dns.message import Message
+
+from monitor.check import Delegation, DnsAnswer, DnsClient, DnsStatus, Question, ServerAnswer
+from monitor.world.dns_exchange import over_udp
+from monitor.world.dns_message import (
+    Asking,
+    answer_of,
+    failed,
+    name_text,
+    query_for,
+    read_message,
+    record_text,
+)
+from monitor.world.dns_wire import Nameserver
+from monitor.world.guard import AddressGuard
+
+MOST_SERVERS = 13
+"""Servers of a zone that are asked (as many as the root has), each at `MOST_ADDRESSES` of its addresses."""
+MOST_ADDRESSES = 2
+MOST_LABELS = 10
+SERVER_SECONDS = 1.5
+"""What one server may take; it gets a second packet after half of it."""
+_ROOT = "."
+_LONGEST_SHOWN = 200
+
+
+def compared(answer: DnsAnswer, said: Sequence[ServerAnswer]) -> DnsAnswer:
+    """What the authoritative servers agree on, else the resolver's `answer` with their disagreement.
+
+    The resolver's answer also counts where no server could be heard, where it is not known (a validating
+    resolver refuses what receivers refuse), and for an alias, which belongs to other servers.
+    """
+    heard = [one for one in said if one.authoritative and one.answer.known]
+    alias = any(_is_alias(one.answer) for one in heard) or _is_alias(answer)
+    if not heard or not answer.known or alias:
+        return answer
+    views: dict[frozenset[str], list[str]] = {}
+    for one in heard:
+        views.setdefault(frozenset(one.answer.records), []).append(one.server)
+    if len(views) > 1:
+        return replace(answer, disagreement="; ".join(map(_told, views.values(), views)))
+    agreed = heard[0].answer
+    return replace(
+        agreed, question=answer.question, authenticated=answer.authenticated, reason=answer.reason
+    )
+
+
+def _is_alias(answer: DnsAnswer) -> bool:
+    name = answer.question.name.lower().removesuffix(".")
+    return answer.canonical_name not in {"", name}
+
+
+def _told(servers: Sequence[str], records: frozenset[str]) -> str:
+    text = " | ".join(sorted(records)) or "no record"
+    return f"{', '.join(dict.fromkeys(servers))}: {text[:_LONGEST_SHOWN]}"
+
+
+class AuthorityWatch:
+    """Implements `monitor.check.Authorities`; names are found through `resolver`, each question asked once."""
+
+    def __init__(self, *, resolver: DnsClient, guard: AddressGuard) -> None:
+        self._resolver = resolver
+        self._guard = guard
+        self._asked: dict[tuple[Nameserver, Question], asyncio.Task[Message]] = {}
+
+    async def ask(self, name: str, rtype: str) -> DnsAnswer:
+        """The answer that all servers of the name's zone give."""
+        name = _normal(name)
+        answer, zone = await asyncio.gather(self._resolver.ask(name, rtype), self._zone_of(name))
+        if zone is None or not answer.known:
+            return answer
+        return compared(answer, await self.each(zone, name, rtype))
+
+    async def each(self, zone: str, name: str, rtype: str) -> tuple[ServerAnswer, ...]:
+        """What each server of `zone` says."""
+        nameservers = await self._resolver.ask(_normal(zone), "NS")
+        question = Question(_normal(name), rtype.upper())
+        answers = await asyncio.gather(
+            *(self._said_by(server, question) for server in nameservers.records[:MOST_SERVERS])
+        )
+        return tuple(one for of_server in answers for one in of_server)
+
+    async def delegation(self, zone: str) -> Delegation:
+        """How the parent of `zone` refers to it: what the first of its servers that answers says."""
+        zone = _normal(zone)
+        above = zone.partition(".")[2]
+        parent = (await self._zone_of(above) if above else None) or _ROOT
+        question, reasons = Question(zone, "NS"), []
+        nameservers = await self._resolver.ask(parent, "NS")
+        for server in nameservers.records[:MOST_SERVERS]:
+            for address in (await self._addresses(server))[:1]:
+                try:
+                    response = await self._response(address, question)
+                except Exception as error:  # noqa: BLE001 - the next one may answer
+                    reasons.append(f"{server}: {_why(error)}")
+                    continue
+                if not response.flags & dns.flags.AA and not response.authority:
+                    reasons.append(f"{server}: does not serve {parent}")
+                    continue
+                return _referral(zone, parent, response)
+        if not reasons:
+            reasons = [
+                nameservers.blindness if not nameservers.known else f"no servers of {parent}"
+            ]
+        return Delegation(zone, parent, reason="; ".join(reasons)[:_LONGEST_SHOWN])
+
+    async def _zone_of(self, name: str) -> str | None:
+        """The zone that the name is in, None where it is not known; never a top-level domain's for a longer name."""
+        labels = name.split(".")[-MOST_LABELS:]
+        above = [".".join(labels[cut:]) for cut in range(len(labels))]
+        candidates = above[:-1] or above
+        answers = await self._resolver.ask_many([Question(zone, "NS") for zone in candidates])
+        found = (a.question.name for a in answers if a.records and not _is_alias(a))
+        return next(found, None)
+
+    async def _said_by(self, server: str, question: Question) -> list[ServerAnswer]:
+        addresses = await self._addresses(server)
+        if not addresses:
+            missing = failed(question, DnsStatus.ERROR, f"{server} has no address")
+            return [ServerAnswer(server, "", missing)]
+        return list(
+            await asyncio.gather(
+                *(self._said_at(server, address, question) for address in addresses)
+            )
+        )
+
+    async def _said_at(self, server: str, address: str, question: Question) -> ServerAnswer:
+        try:
+            response = await self._response(address, question)
+        except TimeoutError:
+            silent = failed(question, DnsStatus.TIMEOUT, f"{server} ({address}) does not answer")
+            return ServerAnswer(server, address, silent)
+        except Exception as error:  # noqa: BLE001 - whatever a server sends, the look goes on
+            broken = failed(question, DnsStatus.ERROR, f"{server} ({address}): {_why(error)}")
+            return ServerAnswer(server, address, broken)
+        answer = answer_of(question, response)
+        if not answer.known:
+            answer = replace(answer, reason=f"{server} ({address}) {answer.reason}")
+        return ServerAnswer(server, address, answer, bool(response.flags & dns.flags.AA))
+
+    async def _addresses(self, server: str) -> tuple[str, ...]:
+        """IPv6 only where there is no IPv4: many networks that look have no IPv6."""
+        for rtype in ("A", "AAAA"):
+            answer = await self._resolver.ask(server, rtype)
+            if answer.records:
+                return answer.records[:MOST_ADDRESSES]
+        return ()
+
+    async def _response(self, address: str, question: Question) -> Message:
+        """The server's response; asked once, whoever wants it.
+
+        Raises:
+            PermissionError: we may not connect there.
+            ...: what `over_udp` raises.
+        """
+        if refusal := self._guard.permit(address):
+            raise PermissionError(refusal)
+        server = Nameserver(address, self._guard.port(53))
+        key = (server, question)
+        if key not in self._asked:
+            self._asked[key] = asyncio.create_task(_twice(question, server))
+        return await asyncio.shield(self._asked[key])
+
+
+async def _twice(question: Question, server: Nameserver) -> Message:
+    query = query_for(question, Asking.AUTHORITATIVE)
+    half = SERVER_SECONDS / 2
+    exchange = partial(
+        over_udp, query, server, half, partial(read_message, query), tcp_seconds=SERVER_SECONDS
+    )
+    try:
+        return await exchange()
+    except TimeoutError:
+        return await exchange()
+
+
+def _referral(zone: str, parent: str, response: Message) -> Delegation:
+    sets = [*response.answer, *response.authority]
+    names = {
+        record_text(record)
+        for each in sets
+        if each.rdtype == dns.rdatatype.NS and name_text(each.name) == zone
+        for record in each
+    }
+    glue: dict[str, tuple[str, ...]] = {}
+    for each in response.additional:
+        owner = name_text(each.name)
+        if owner in names and each.rdtype in {dns.rdatatype.A, dns.rdatatype.AAAA}:
+            glue[owner] = (*glue.get(owner, ()), *map(record_text, each))
+    return Delegation(zone, parent, tuple(sorted(names)), glue)
+
+
+def _why(error: Exception) -> str:
+    return (str(error) or type(error).__name__)[:_LONGEST_SHOWN]
+
+
+def _normal(name: str) -> str:
+    return name.lower().removesuffix(".") or _ROOT
