@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import dns.flags
-import dns.message
+import dns.rcode
 import dns.rdatatype
 from dns.message import Message
 
@@ -104,8 +104,10 @@ class AuthorityWatch:
                 except Exception as error:  # noqa: BLE001 - the next one may answer
                     reasons.append(f"{server}: {_why(error)}")
                     continue
-                if not response.flags & dns.flags.AA and not response.authority:
-                    reasons.append(f"{server}: does not serve {parent}")
+                answer = answer_of(question, response)
+                refers = bool(response.authority) and response.rcode() == dns.rcode.NOERROR
+                if not refers and not answer.known:
+                    reasons.append(f"{server} {answer.reason}")
                     continue
                 return _referral(zone, parent, response)
         if not reasons:

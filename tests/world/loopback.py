@@ -17,13 +17,14 @@ class DnsServer:
 
     script: Script
     port: int = 0
+    host: str = "127.0.0.1"
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     was_asked: asyncio.Event = field(default_factory=asyncio.Event)
     closers: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def replies(self, wire: bytes, transport: str) -> list[bytes]:
         query = dns.message.from_wire(wire)
@@ -34,10 +35,10 @@ class DnsServer:
         return self.script(query, transport)
 
     async def start(self) -> None:
-        tcp = await asyncio.start_server(self._converse, "127.0.0.1", 0)
+        tcp = await asyncio.start_server(self._converse, self.host, self.port)
         self.port = tcp.sockets[0].getsockname()[1]
         udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Datagrams(self), local_addr=("127.0.0.1", self.port)
+            lambda: _Datagrams(self), local_addr=(self.host, self.port)
         )
         self.closers = [tcp.close, udp.close]
 

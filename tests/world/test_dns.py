@@ -28,11 +28,18 @@ def rrset(line: str) -> dns.rrset.RRset:
     return dns.rrset.from_text(owner, int(ttl), cls, rtype, " ".join(data))
 
 
-def reply(query: Message, *lines: str, rcode: int = 0, authority: tuple[str, ...] = ()) -> Message:
+def reply(
+    query: Message,
+    *lines: str,
+    rcode: int = 0,
+    authority: tuple[str, ...] = (),
+    additional: tuple[str, ...] = (),
+) -> Message:
     response = dns.message.make_response(query, recursion_available=True)
     response.set_rcode(rcode)
     response.answer = [rrset(line) for line in lines]
     response.authority = [rrset(line) for line in authority]
+    response.additional = [rrset(line) for line in additional]
     return response
 
 
