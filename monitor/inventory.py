@@ -262,9 +262,18 @@ def _domain_target(
 
 def _declared_addresses(config: ValidConfig) -> Iterable[AddressTarget]:
     for sender in config.senders:
-        for address in map(ip_address, sender.addresses):
-            if _is_public(address) or any(address in network for network in _DOCUMENTATION):
-                yield AddressTarget(address, sender.domains[0], sender.name, sender.helo)
+        for address in map(ip_address, _seen_by_receivers(sender)):
+            yield AddressTarget(address, sender.domains[0], sender.name, sender.helo)
+
+
+def _seen_by_receivers(sender: Sender) -> tuple[str, ...]:
+    """Its addresses without private ones: behind a translation receivers see another."""
+    return tuple(
+        text
+        for text in sender.addresses
+        if _is_public(address := ip_address(text))
+        or any(address in network for network in _DOCUMENTATION)
+    )
 
 
 def _discovered_addresses(
@@ -308,7 +317,7 @@ def _sender_targets(config: ValidConfig) -> Iterable[SenderTarget]:
                 streams=streams,
                 platform=sender.platform,
                 envelope_domains=sender.envelope_domains,
-                addresses=sender.addresses,
+                addresses=_seen_by_receivers(sender),
                 helo=sender.helo,
                 selectors=sender.dkim_selectors,
             )

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import Field, SecretStr
 
-from monitor.check import About, Check, Code, Outcome, Settings, World
+from monitor.check import About, Check, Code, Settings, World
 from monitor.config.sections import Checks
 from monitor.model import (
     AddressTarget,
     DomainTarget,
     HostTarget,
+    Outcome,
     SenderTarget,
     Severity,
     Target,

@@ -1,5 +1,6 @@
 """What the DNS tells of a domain, and the targets of what is declared and discovered."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.app.discovery import discover_believably
-from monitor.check import About, Outcome, Settings, World
+from monitor.check import About, Settings, World
 from monitor.config.load import load
 from monitor.config.valid import ValidConfig
 from monitor.inventory import Discovery, Inventory, build, discover, target_of
@@ -17,6 +18,7 @@ from monitor.model import (
     DomainTarget,
     HostTarget,
     MonitorTarget,
+    Outcome,
     Role,
     SenderTarget,
     Target,
@@ -26,9 +28,9 @@ from monitor.world.fake import FakeWorld
 NOW = 1_800_000_000.0
 
 
-def check_of(name: str, targets: type[Target]) -> Any:
+def check_of(name: str, targets: type[Target] | tuple[type[Target], ...], **about: Any) -> Any:
     class Made:
-        about: ClassVar[About] = About(name, name, targets, 60, ())
+        about: ClassVar[About] = About(name, name, targets, 60, (), **about)
 
         def __init__(self, settings: Settings) -> None:
             pass
@@ -46,7 +48,11 @@ KINDS: dict[str, type[Target]] = {
     "mail": SenderTarget,
     "self": MonitorTarget,
 }
-CHECKS = {name: check_of(name, kind) for name, kind in KINDS.items()}
+CHECKS = {name: check_of(name, kind) for name, kind in KINDS.items()} | {
+    "parked": check_of("parked", DomainTarget, applies=lambda t: t.role is Role.PARKED),
+    "both": check_of("both", (DomainTarget, SenderTarget)),
+    "intrusive": check_of("intrusive", HostTarget, opt_in=True),
+}
 
 
 @pytest.fixture
@@ -174,13 +180,15 @@ def test_another_text_is_no_discovery(text: str) -> None:
 DECLARED = """
 domains:
   - {name: example.com, dkim_selectors: [s1], mail_hosts: [relay.example.com:587, mx1.example.com]}
-  - {name: news.example, role: marketing}
+  - {name: news.example, role: marketing, tracking_hosts: [Click.news.example]}
   - {name: parked.example, role: parked}
   - {name: asleep.example, role: parked, mail_hosts: [mx.asleep.example]}
 senders:
   - name: shop
     domains: [example.com, news.example]
     addresses: [192.0.2.10, 2001:db8::10, 8.8.8.8, 10.0.0.1, 127.0.0.1, 224.0.0.1]
+    platform: postfix
+    envelope_domains: [bounces.example.com]
     helo: mta1.example.com
     dkim_selectors: [s2, s1]
     streams: [{name: orders}, {name: refunds}]
@@ -203,8 +211,18 @@ DISCOVERED = {
 
 def test_domains_have_their_own_and_their_senders_selectors(configured: Any) -> None:
     shop, news, parked, _ = build(configured(DECLARED), {}).domains
-    assert shop == DomainTarget("example.com", Role.PRIMARY, ("s1", "s2"), True, ("shop", "other"))
-    assert news == DomainTarget("news.example", Role.MARKETING, ("s2", "s1"), True, ("shop",))
+    assert (shop.name, shop.role, shop.selectors) == ("example.com", Role.PRIMARY, ("s1", "s2"))
+    assert (news.name, news.role, news.selectors) == (
+        "news.example",
+        Role.MARKETING,
+        ("s2", "s1"),
+    )
+    assert shop.selectors_declared
+    assert [[s.name for s in domain.senders] for domain in (shop, news)] == [
+        ["shop", "other"],
+        ["shop"],
+    ]
+    assert (shop.tracking_hosts, news.tracking_hosts) == ((), ("click.news.example",))
     assert (parked.selectors_declared, parked.senders) == (False, ())
     assert {"google", "selector1", "s1"} <= set(parked.selectors)
 
@@ -240,11 +258,21 @@ def test_hosts_are_own_where_declared_and_none_is_looked_for_where_nothing_is_se
 
 
 def test_senders_are_targets_under_each_domain(configured: Any) -> None:
-    assert build(configured(DECLARED), {}).senders == (
-        SenderTarget("shop", "example.com", Role.PRIMARY, ("orders", "refunds")),
-        SenderTarget("shop", "news.example", Role.MARKETING, ("orders", "refunds")),
-        SenderTarget("other", "example.com", Role.PRIMARY, ()),
+    """With what is declared of them; an address that receivers never see is left out."""
+    shop, news, other = build(configured(DECLARED), {}).senders
+    assert shop == SenderTarget(
+        "shop",
+        "example.com",
+        Role.PRIMARY,
+        ("orders", "refunds"),
+        platform="postfix",
+        envelope_domains=("bounces.example.com",),
+        addresses=("192.0.2.10", "2001:db8::10", "8.8.8.8"),
+        helo="mta1.example.com",
+        selectors=("s2", "s1"),
     )
+    assert news == replace(shop, domain="news.example", role=Role.MARKETING)
+    assert other == SenderTarget("other", "example.com", addresses=("8.8.8.8", "1.1.1.1"))
 
 
 def test_a_checks_own_targets_stand_in_place_of_the_defaults(configured: Any) -> None:
@@ -270,6 +298,29 @@ checks:
         HostTarget("elsewhere.test", 465, "elsewhere.test"),
     )
     assert named(inventory, config, "mail") == ["shop/news.example", "other/example.com"]
+
+
+def test_a_check_looks_only_at_targets_that_it_applies_to(configured: Any) -> None:
+    config = configured(DECLARED)
+    assert named(build(config, {}), config, "parked") == ["parked.example", "asleep.example"]
+
+
+def test_a_check_of_two_kinds_has_targets_of_both(configured: Any) -> None:
+    config = configured(DECLARED)
+    inventory = build(config, {})
+    assert len(named(inventory, config, "both")) == len(inventory.domains) + len(inventory.senders)
+    config = configured(DECLARED + "checks: {both: {targets: [other, news.example]}}")
+    assert named(build(config, {}), config, "both") == ["news.example", "other/example.com"]
+
+
+@pytest.mark.parametrize(
+    ("section", "enabled"), [("{}", False), ("{interval: 1h}", False), ("{enabled: yes}", True)]
+)
+def test_a_check_to_be_asked_for_runs_only_where_it_is(
+    configured: Any, section: str, enabled: bool
+) -> None:
+    config = configured(DECLARED + f"checks: {{intrusive: {section}}}")
+    assert config.checks["intrusive"].enabled is enabled
 
 
 def test_the_monitor_is_one_target(configured: Any) -> None:
