@@ -28,9 +28,9 @@ from monitor.world.fake import FakeWorld
 NOW = 1_800_000_000.0
 
 
-def check_of(name: str, targets: type[Target] | tuple[type[Target], ...], **about: Any) -> Any:
+def check_of(name: str, targets: type[Target] | tuple[type[Target], ...], **options: Any) -> Any:
     class Made:
-        about: ClassVar[About] = About(name, name, targets, 60, (), **about)
+        about: ClassVar[About] = About(name, name, targets, 60, (), **options)
 
         def __init__(self, settings: Settings) -> None:
             pass
