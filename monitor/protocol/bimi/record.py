@@ -48,7 +48,7 @@ class BimiRecord:
         preference: ``avp``.
         local_parts: prefixes of ``lps``, in lower case; None where the tag is absent, empty where it
             stands for every local part.
-        problems: everything that the draft does not allow, in the order of the text.
+        problems: everything that the draft does not allow; what is missing comes last.
     """
 
     location: str = ""
@@ -99,8 +99,8 @@ def read(text: str) -> BimiRecord:
     location, authority = (_address(tags.get(name), problems) for name in ("l", "a"))
     preference = _preference(tags.get("avp"), problems)
     local_parts = _local_parts(tags.get("lps"), problems)
-    problems += _about_the_logo(tags, location, authority)
     problems.sort(key=lambda problem: problem.offset)
+    problems += _about_the_logo(tags, location, authority)
     return BimiRecord(location, authority, preference, local_parts, tuple(problems))
 
 
