@@ -1,5 +1,6 @@
-"""SPF: the record and how many DNS lookups it costs (RFC 7208)."""
+"""SPF: the record, how many DNS lookups it costs, and who may send by it (RFC 7208)."""
 
+from monitor.protocol.spf.check_host import MAX_VOID_LOOKUPS, check_host, check_mail
 from monitor.protocol.spf.lookups import MAX_LOOKUPS, LookupCount, count_lookups
 from monitor.protocol.spf.record import (
     Mechanism,
@@ -11,16 +12,25 @@ from monitor.protocol.spf.record import (
     is_spf,
     parse,
 )
+from monitor.protocol.spf.verdict import Answer, Lookup, Result, Step, Verdict
 
 __all__ = [
     "MAX_LOOKUPS",
+    "MAX_VOID_LOOKUPS",
+    "Answer",
+    "Lookup",
     "LookupCount",
     "Mechanism",
     "MechanismName",
     "Modifier",
     "Qualifier",
+    "Result",
     "SpfError",
     "SpfRecord",
+    "Step",
+    "Verdict",
+    "check_host",
+    "check_mail",
     "count_lookups",
     "is_spf",
     "parse",

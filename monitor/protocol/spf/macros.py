@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
 _MACRO = r"%\{(?P<letter>[slodiphcrtvSLODIPHCRTV])(?P<digits>0*[1-9][0-9]*)?(?P<reverse>[rR])?(?P<delimiters>[.\-+,/_=]*)\}"
-_TOKEN = re.compile(rf"{_MACRO}|(?P<escape>%[%_-])|(?P<literal>[\x21-\x24\x26-\x7E]+)|(?P<space> +)")
+_TOKEN = re.compile(
+    rf"{_MACRO}|(?P<escape>%[%_-])|(?P<literal>[\x21-\x24\x26-\x7E]+)|(?P<space> +)"
+)
 _ALPHANUMERIC_TOP_LABEL = re.compile(r"[A-Za-z0-9]+")
 _HYPHENATED_TOP_LABEL = re.compile(r"[A-Za-z0-9]+-[A-Za-z0-9-]*[A-Za-z0-9]")
 _ESCAPES = {"%%": "%", "%_": " ", "%-": "%20"}
@@ -122,4 +124,3 @@ def query_name(expanded: str) -> str | None:
     labels = name.split(".")
     well_formed = all(0 < len(label) <= _LONGEST_LABEL for label in labels)
     return name if well_formed and name.isascii() and name.isprintable() else None
-

@@ -16,13 +16,16 @@ _DIRECTIVE = re.compile(r"([+\-~?]?)([A-Za-z0-9]*)(.*)", re.DOTALL)
 _DUAL_CIDR = re.compile(r"(?:/([0-9]+))?(?://([0-9]+))?\Z")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,2}")
 _IPV4_BITS, _IPV6_BITS = 32, 128
+# RFC 7208 §3.4: verifiers may ignore what does not fit into one packet. This is four times as much,
+# and keeps what a hostile record costs within bounds.
+_LONGEST = 16384
 
 
 class SpfError(RecordError):
     """A record that RFC 7208 does not allow; receivers answer ``permerror`` to all mail (§4.6).
 
     Codes: ``version``, ``character``, ``mechanism``, ``argument``, ``domain``, ``network``,
-    ``cidr``, ``macro``, ``duplicate_modifier``.
+    ``cidr``, ``macro``, ``duplicate_modifier``, ``too_long``.
     """
 
 
@@ -134,6 +137,8 @@ def parse(text: str) -> SpfRecord:
     """
     if not is_spf(text):
         raise SpfError("version", f"{quoted(text)} does not start with `v=spf1`")
+    if len(text) > _LONGEST:
+        raise SpfError("too_long", f"{len(text)} characters are more than {_LONGEST}", _LONGEST)
     _check_characters(text)
     mechanisms: list[Mechanism] = []
     modifiers: list[Modifier] = []
