@@ -37,7 +37,7 @@ def _public_target(job: Job, text: str) -> Target:
         target = target_of(text)
     except ValueError as error:
         raise NoSuchTargetError(f"{text!r}: {error}") from None
-    if not isinstance(target, job.about.target_types):
+    if not isinstance(target, job.about.target_types) or not job.about.applies(target):
         raise NoSuchTargetError(f"{text!r} is no target of the kind that {job.name} looks at")
     named = target.host if isinstance(target, HostTarget) else target.name
     # A name that leads to a private address is stopped by the guard when the world connects.

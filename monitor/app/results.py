@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from monitor.check import PastResult
+from monitor.store.kept import Kept
 from monitor.store.store import Store
 
 
@@ -14,13 +15,10 @@ class StoredResults:
 
     def of_domain(self, domain: str) -> Sequence[PastResult]:
         """What is kept about one domain."""
-        return [
-            PastResult(
-                kept.check,
-                kept.target,
-                kept.status,
-                tuple(sorted({f.code for s in kept.subjects.values() for f in s.findings})),
-            )
-            for kept in self._store.all_kept()
-            if kept.domain == domain
-        ]
+        return [past_result(kept) for kept in self._store.of_domain(domain)]
+
+
+def past_result(kept: Kept) -> PastResult:
+    """What is kept, as other checks may read it."""
+    codes = {finding.code for subject in kept.subjects.values() for finding in subject.findings}
+    return PastResult(kept.check, kept.target, kept.status, tuple(sorted(codes)))

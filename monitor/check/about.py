@@ -132,6 +132,7 @@ class About:
         drift_codes: for a check that watches records: drift's classification -> code of its finding.
         applies: which of the targets of its types it looks at; all of them unless it says so.
         opt_in: runs only where the configuration says `enabled: true`.
+        reads_results: it judges what other checks found (`world.results`): a one-shot look runs it last.
     """
 
     name: str
@@ -147,6 +148,7 @@ class About:
     drift_codes: Mapping[Classification, str] = field(default_factory=dict)
     applies: Callable[[Any], bool] = _every
     opt_in: bool = False
+    reads_results: bool = False
 
     @property
     def target_types(self) -> tuple[type[Target], ...]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from monitor.app.assembly import jobs_of
 from monitor.app.discovery import discover_believably
-from monitor.check import Clock, PastResult, Question
+from monitor.app.results import past_result
+from monitor.check import Clock, Confirm, PastResult, Question
 from monitor.cli.report import Report, Result, result_of, unlooked
 from monitor.config.valid import ValidConfig
 from monitor.inventory import Discovery, Inventory, build, target_of
@@ -17,12 +18,14 @@ from monitor.model import (
     Domain,
     DomainTarget,
     HostTarget,
+    SenderTarget,
     Status,
     Target,
 )
 from monitor.runner import Job
 from monitor.runner.execute import once
-from monitor.world.build import Worlds
+from monitor.store.kept import Kept
+from monitor.world.build import OneLook, Worlds
 
 AT_ONCE = 32
 
@@ -40,7 +43,7 @@ class Task:
 
 
 class NothingKept:
-    """A one-shot look has no past: no events, no results of other checks."""
+    """A one-shot look has no past: no events, no earlier results."""
 
     async def counts(
         self,
@@ -84,7 +87,11 @@ def named_target(text: str) -> Target:
 
 
 def _applies(job: Job, kind: type[Target]) -> bool:
-    kinds = {DomainTarget, AddressTarget, HostTarget} if kind is DomainTarget else {kind}
+    # Windows of events confirm themselves; a one-shot look has none.
+    if job.about.confirm is Confirm.NONE and not job.about.reads_results:
+        return False
+    with_it = {DomainTarget, AddressTarget, HostTarget, SenderTarget}
+    kinds = with_it if kind is DomainTarget else {kind}
     return not kinds.isdisjoint(job.about.target_types)
 
 
@@ -109,27 +116,47 @@ async def look(
 
 
 @dataclass(slots=True)
+class Found:
+    """Implements `monitor.check.Results`: what this look has found so far, by (check, target)."""
+
+    by_key: dict[tuple[str, str], Kept] = field(default_factory=dict)
+
+    def of_domain(self, domain: str) -> Sequence[PastResult]:
+        """Those about one domain."""
+        return [past_result(kept) for kept in self.by_key.values() if kept.domain == domain]
+
+
+@dataclass(slots=True)
 class _Run:
     task: Task
     worlds: Worlds
     clock: Clock
     progress: Progress
+    found: Found = field(default_factory=Found)
     results: dict[tuple[str, str], Result | None] = field(default_factory=dict)
+    look: OneLook = field(init=False)
     discovered: bool = False
     blindness: str = ""
     own_trouble: str = ""
     notes: list[str] = field(default_factory=list)
     at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
+    def __post_init__(self) -> None:
+        self.look = OneLook(self.worlds, self.found)
+
     async def all(self) -> None:
-        """Every look; returns when all of them are done."""
-        target = self.task.target
+        """Every look; returns when all of them are done. Those that read what others found come last."""
+        target, targets = self.task.target, [self.task.target]
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ask_ourselves())
-            self._start(tasks, [target])
+            self._start(tasks, targets, reading=False)
             if isinstance(target, DomainTarget):
                 inventory = await self._inventory(target.name)
-                self._start(tasks, [*inventory.addresses, *inventory.hosts])
+                others = [*inventory.addresses, *inventory.hosts, *inventory.senders]
+                self._start(tasks, others, reading=False)
+                targets += others
+        async with asyncio.TaskGroup() as tasks:
+            self._start(tasks, targets, reading=True)
 
     def report(self, *, seconds: float, limit: float) -> Report:
         """What was learnt; what has no result yet is unknown."""
@@ -144,17 +171,22 @@ class _Run:
             results += [unlooked(*key, reason, seconds) for key in self._undiscovered(target.name)]
         return Report(target.name, tuple(results), seconds, self.own_trouble, tuple(self.notes))
 
-    def _start(self, tasks: asyncio.TaskGroup, targets: Sequence[Target]) -> None:
+    def _start(
+        self, tasks: asyncio.TaskGroup, targets: Sequence[Target], *, reading: bool
+    ) -> None:
         for job in self.task.jobs:
+            if job.about.reads_results is not reading:
+                continue
             for target in targets:
-                if isinstance(target, job.about.target_types):
+                if isinstance(target, job.about.target_types) and job.about.applies(target):
                     self.results[job.name, target.name] = None
                     tasks.create_task(self._look_at(job, target))
         self._tell("")
 
     async def _look_at(self, job: Job, target: Target) -> None:
         async with self.at_once:
-            found = await once(job, target, self.worlds, self.clock)
+            found = await once(job, target, self.look, self.clock)
+        self.found.by_key[job.name, target.name] = found.kept
         self.results[job.name, target.name] = result_of(found)
         self._tell(f"{job.name} {target.name}")
         if isinstance(target, HostTarget) and found.kept.status is Status.UNKNOWN:
@@ -168,7 +200,7 @@ class _Run:
 
     async def _inventory(self, name: str) -> Inventory:
         """The domain's addresses and mail hosts, declared and found."""
-        world = self.worlds.normal("discovery")
+        world = self.look.normal("discovery")
         found = await discover_believably(name, world, self.clock)
         if found is None:
             answers = await world.dns.ask_many([Question(name, "MX"), Question(name, "TXT")])

@@ -62,6 +62,9 @@ class Store:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._kept = {(kept.check, kept.target): kept for kept in loaded.kept}
+        self._of_domain: dict[str, dict[tuple[str, str], None]] = {}
+        for kept in loaded.kept:
+            self._of_domain.setdefault(kept.domain, {})[kept.check, kept.target] = None
         self._baselines: dict[tuple[str, str], dict[str, Baseline]] = {}
         for baseline in loaded.baselines:
             self._baselines.setdefault((baseline.check, baseline.target), {})[baseline.subject] = (
@@ -116,6 +119,10 @@ class Store:
         """All that is kept; a copy that changes do not disturb."""
         return tuple(self._kept.values())
 
+    def of_domain(self, domain: str) -> list[Kept]:
+        """What is kept about one domain."""
+        return [self._kept[key] for key in self._of_domain.get(domain, ())]
+
     def keep(self, kept: Kept) -> None:
         """Replaces what is kept; persisted at most a second later.
 
@@ -123,6 +130,10 @@ class Store:
         """
         key = (kept.check, kept.target)
         self._dirty_kept[_storable(*key)] = encode_kept(kept)
+        before = self._kept.get(key)
+        if before is not None and before.domain != kept.domain:
+            self._of_domain[before.domain].pop(key, None)
+        self._of_domain.setdefault(kept.domain, {})[key] = None
         self._kept[key] = kept
         self._mark_dirty()
         self._tell(*key)
@@ -131,6 +142,8 @@ class Store:
         """Drops what is kept, with its baselines: the target has left."""
         key = (check, target)
         known = self._kept.pop(key, None)
+        if known is not None:
+            self._of_domain[known.domain].pop(key, None)
         for subject in self._baselines.pop(key, {}):
             self._dirty_baselines[(check, target, subject)] = None
         self._dirty_kept[key] = None

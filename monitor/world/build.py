@@ -1,6 +1,6 @@
 """The worlds that checks are handed: one outside, a memory for each check, a DNS memo for each look."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.check import Clock, Confirm, EventWindows, Results, World
 from monitor.config.valid import ValidConfig
@@ -103,24 +103,29 @@ class Worlds:
 
 
 class OneLook:
-    """Worlds of several checks that look at one thing together: what one has asked, none asks again."""
+    """Worlds of several checks that look at one thing together: what one has asked, none asks again.
 
-    def __init__(self, worlds: Worlds) -> None:
+    `results` are what the checks of this look found so far.
+    """
+
+    def __init__(self, worlds: Worlds, results: Results) -> None:
         self._worlds = worlds
+        self._results = results
         self._outsides: dict[Confirm | None, _Outside] = {}
 
     def normal(self, check: str) -> World:
         """A world for the look."""
-        return self._worlds.world(check, self._shared(None), confirming=False)
+        return self._world(check, None)
 
     def confirming(self, check: str, how: Confirm) -> World:
         """A world for confirming it."""
-        return self._worlds.world(check, self._shared(how), confirming=True)
+        return self._world(check, how)
 
-    def _shared(self, how: Confirm | None) -> _Outside:
+    def _world(self, check: str, how: Confirm | None) -> World:
         if how not in self._outsides:
             self._outsides[how] = self._worlds.outside(how)
-        return self._outsides[how]
+        world = self._worlds.world(check, self._outsides[how], confirming=how is not None)
+        return replace(world, results=self._results)
 
 
 def build_world(

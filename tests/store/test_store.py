@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,20 @@ async def test_forgetting_a_target_drops_its_baselines_and_no_others(open_store:
     assert [one.target for one in again.all_kept()] == ["b.test"]
     assert [one.target for one in again.baselines()] == ["b.test"]
     assert again.baseline("dmarc", "a.test", "record") is None
+
+
+async def test_what_is_kept_of_a_domain_follows_every_change(open_store: OpenStore) -> None:
+    store = await open_store()
+    store.keep(kept("a.test"))
+    store.keep(replace(kept("a.test"), domain="moved.example"))
+    store.keep(kept("b.test"))
+    store.keep(kept("gone.test"))
+    store.forget("dmarc", "gone.test")
+    assert [one.target for one in store.of_domain("example.com")] == ["b.test"]
+    assert [one.target for one in store.of_domain("moved.example")] == ["a.test"]
+    await store.close()
+    again = await open_store()
+    assert [one.target for one in again.of_domain("example.com")] == ["b.test"]
 
 
 async def test_listeners_hear_of_every_change_of_what_is_kept(open_store: OpenStore) -> None:
