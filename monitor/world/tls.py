@@ -6,10 +6,12 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -20,11 +22,12 @@ _LONGEST_CHAIN = 10
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
+@cache
 def looking_context() -> ssl.SSLContext:
-    """A client context that talks to whatever is there, TLS 1.0 and bad certificates included.
+    """The client context that talks to whatever is there, TLS 1.0 and bad certificates included.
 
     It verifies nothing, so that the chain of a bad server can be read; `TrustStore` judges it after.
-    Make one and share it: each costs milliseconds and memory.
+    One for all: each costs time and memory.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -207,6 +210,7 @@ def describe(certificate: x509.Certificate) -> Certificate:
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         fingerprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(),
+        der=certificate.public_bytes(Encoding.DER),
     )
 
 
@@ -222,6 +226,11 @@ def _alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
 
 def _name(name: x509.Name) -> str:
     return name.rfc4514_string()
+
+
+def ssl_words(error: ssl.SSLError) -> str:
+    """OpenSSL's reason as words."""
+    return (error.reason or str(error)).replace("_", " ").lower()[:200]
 
 
 def moment(seconds: float) -> datetime:

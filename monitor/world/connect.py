@@ -1,0 +1,33 @@
+"""Opening a connection to an address, from the address that we are told to come from."""
+
+import asyncio
+import os
+import socket
+from ipaddress import IPv4Address, ip_address
+
+from monitor.model import Address
+
+
+async def open_socket(address: str, port: int, source: Address | None) -> socket.socket:
+    """A connected socket that does not block; `source` counts for addresses of its family.
+
+    Raises:
+        OSError: nobody is there, or there is no way to it.
+    """
+    parsed = ip_address(address)
+    family = socket.AF_INET if isinstance(parsed, IPv4Address) else socket.AF_INET6
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    connection.setblocking(False)
+    try:
+        if source is not None and source.version == parsed.version:
+            connection.bind((str(source), 0))
+        await asyncio.get_running_loop().sock_connect(connection, (str(parsed), port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_trouble(error: OSError, seconds: float) -> str:
+    """Why a connection did not come about within the limit of `seconds`."""
+    return os.strerror(error.errno) if error.errno else f"no answer within {seconds:g} s"
