@@ -79,7 +79,11 @@ class Worlds:
                 resolver=dns, nameservers=self.resolver.nameservers, timeout=timeout
             ),
             https=HttpsGetter(
-                guard=self._guard, resolver=dns, store=self._store, clock=self._clock
+                guard=self._guard,
+                resolver=dns,
+                store=self._store,
+                clock=self._clock,
+                source_address=_source_address(self._config),
             ),
         )
 
@@ -128,6 +132,11 @@ class OneLook:
         return replace(world, results=self._results)
 
 
+def _source_address(config: ValidConfig) -> str | None:
+    source = config.config.vantage.source_address
+    return str(source) if source else None
+
+
 def build_world(
     config: ValidConfig, windows: EventWindows, results: Results, clock: Clock
 ) -> Worlds:
@@ -146,7 +155,7 @@ def build_world(
         timeout=settings.resolver.timeout,
     )
     vantage = settings.vantage
-    source = str(vantage.source_address) if vantage.source_address else None
+    source = _source_address(config)
     store = TrustStore.of_system(settings.network.ca)
     smtp = SmtpProber(
         guard=guard,
