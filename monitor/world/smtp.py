@@ -1,19 +1,19 @@
 """The SMTP prober: one polite conversation (EHLO, STARTTLS, EHLO, QUIT), never MAIL or RCPT."""
 
 import asyncio
-import os
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, ip_address
+from ipaddress import ip_address
 
 from monitor.check import Clock, SmtpConversation, SmtpFailure, TlsSession
+from monitor.world.connect import connect_trouble, open_socket
 from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
 from monitor.world.smtp_guest import GuestProtocol, MisbehavedError
-from monitor.world.tls import TrustStore, looking_context, moment, read_session
+from monitor.world.tls import TrustStore, looking_context, moment, read_session, ssl_words
 
 IMPLICIT_TLS_PORT = 465
 
@@ -140,28 +140,14 @@ class SmtpProber:
         try:
             with notes.timed("connect"):
                 async with asyncio.timeout(self._command_seconds):
-                    connection = await self._open_socket(notes.address, self._guard.port(port))
+                    connection = await open_socket(
+                        notes.address, self._guard.port(port), self._source
+                    )
         except OSError as error:  # TimeoutError is one
             self._evidence.note(port, connected=False)
-            silence = f"no answer within {self._command_seconds:g} s"
-            cause = os.strerror(error.errno) if error.errno else silence
-            reason = f"no connection to {where}: {cause}"
+            reason = f"no connection to {where}: {connect_trouble(error, self._command_seconds)}"
             raise _EndedError(SmtpFailure.CONNECT, reason) from None
         self._evidence.note(port, connected=True)
-        return connection
-
-    async def _open_socket(self, address: str, port: int) -> socket.socket:
-        parsed = ip_address(address)
-        family = socket.AF_INET if isinstance(parsed, IPv4Address) else socket.AF_INET6
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        connection.setblocking(False)
-        try:
-            if self._source is not None and self._source.version == parsed.version:
-                connection.bind((str(self._source), 0))
-            await asyncio.get_running_loop().sock_connect(connection, (str(parsed), port))
-        except BaseException:
-            connection.close()
-            raise
         return connection
 
     async def _talk(
@@ -209,7 +195,7 @@ class SmtpProber:
             reason = f"the TLS handshake was not finished within {self._command_seconds:g} s"
             raise _EndedError(SmtpFailure.TIMEOUT, reason) from None
         except ssl.SSLError as error:
-            reason = f"the TLS handshake failed: {_words(error)}"
+            reason = f"the TLS handshake failed: {ssl_words(error)}"
             raise _EndedError(SmtpFailure.TLS, reason) from None
         except OSError:
             reason = "the server closed the connection during the TLS handshake"
@@ -264,10 +250,6 @@ def _extensions(reply: str) -> dict[str, str]:
         if keyword:
             found[keyword.upper()] = parameters.strip()
     return found
-
-
-def _words(error: ssl.SSLError) -> str:
-    return (error.reason or str(error)).replace("_", " ").lower()[:200]
 
 
 def _full_host_name() -> str:
