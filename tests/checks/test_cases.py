@@ -1,7 +1,8 @@
 """Every case folder of every check: a world as data, and what the check must learn of it.
 
 `tests/cases/<check>/NN-what/zone.yaml` holds the arguments of `FakeWorld`, with SMTP conversations by
-`address:port`, and counts as a list of {sender, domain, stream, provider, windows}. `expected.yaml` holds:
+`address:port`, HTTPS replies by URL, results by domain, and counts as a list of {sender, domain, stream,
+provider, windows}. `expected.yaml` holds:
 
     target: {…}                     the target's fields
     settings: {…}                   the check's own settings; none where left out
@@ -16,6 +17,7 @@
         record: text                the watched record; not compared where left out
         samples: {gauge label=value: 1}          all of them; not compared where left out
         drift: {accepted record: classification} the same where the two mean the same
+        disputed: text              in what the authoritative servers say differently; nothing where left out
 """
 
 from collections.abc import Iterator
@@ -28,14 +30,16 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from monitor.check import About, SmtpConversation, Threshold
-from monitor.model import Counts, Finding, Look, LookState, Outcome, Sample
+from monitor.check import About, HttpsReply, PastResult, SmtpConversation, Threshold
+from monitor.model import Classification, Counts, Finding, Look, LookState, Outcome, Sample
 from monitor.world.fake import FakeWorld
 
 CASES = Path(__file__).parents[1] / "cases"
 FOLDERS = sorted(path.parent for path in CASES.glob("*/*/expected.yaml"))
 CHECKS = sorted({folder.parent.name for folder in FOLDERS})
 _CONVERSATION = TypeAdapter(SmtpConversation)
+_REPLY = TypeAdapter(HttpsReply)
+_RESULTS = TypeAdapter(dict[str, list[PastResult]])
 _WINDOWS = TypeAdapter(dict[int, Counts])
 _THRESHOLDS = TypeAdapter(dict[str, Threshold])
 
@@ -75,7 +79,19 @@ def fake_world(zone: dict[str, Any]) -> FakeWorld:
         windows = _WINDOWS.validate_python(row["windows"])
         whose[row.get("stream", "other"), row.get("provider", "gmail")] = windows
     thresholds = _THRESHOLDS.validate_python(zone.pop("thresholds", {}))
-    return FakeWorld(smtp=conversations, counts=counts, thresholds=thresholds, **zone)
+    replies = {
+        url: _REPLY.validate_python({"url": url} | fields)
+        for url, fields in zone.pop("https", {}).items()
+    }
+    results = _RESULTS.validate_python(zone.pop("results", {}))
+    return FakeWorld(
+        smtp=conversations,
+        https=replies,
+        counts=counts,
+        thresholds=thresholds,
+        results=results,
+        **zone,
+    )
 
 
 async def outcome_of(case: Case) -> tuple[Any, Outcome]:
@@ -126,6 +142,8 @@ def compare(check: Any, look: Look, expected: dict[str, Any] | str) -> None:
         assert look.record == expected["record"]
     if "samples" in expected:
         assert dict(map(flat, look.samples)) == pytest.approx(expected["samples"], abs=1e-6)
+    assert expected.get("disputed", "") in look.disputed
+    assert bool(look.disputed) is ("disputed" in expected), look.disputed
     for accepted, classification in expected.get("drift", {}).items():
         drift = check.classify(accepted, look.record)
         assert (drift.classification if drift else "same") == classification, drift
@@ -156,6 +174,8 @@ def test_every_code_has_a_case(name: str) -> None:
                 seen.update(entry.split()[0] for entry in look.get("findings", []))
                 drifts = (d for d in look.get("drift", {}).values() if d != "same")
                 seen.update(about.drift_codes[drift] for drift in drifts)
+                if "disputed" in look:
+                    seen.add(about.drift_codes[Classification.INCONSISTENT])
     assert {code.name for code in about.codes} - seen == set()
 
 
