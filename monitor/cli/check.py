@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from monitor.cli.oneshot import Progress, Task
     from monitor.cli.report import Report
     from monitor.config.valid import ValidConfig
+    from monitor.model import Status
 
 LONGEST_SECONDS = 15.0
 WRITING_SECONDS = 0.4
@@ -31,7 +32,15 @@ _NO_STATE = "sqlite:///never-opened.db"
 
 
 @click.command(cls=PluginCommand)
-@click.argument("target")
+@click.argument("target", required=False)
+@click.option(
+    "--file",
+    "-f",
+    "targets_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Many targets, one a line; `-` is stdin. With --json one document a line.",
+)
 @config_option
 @click.option("--only", metavar="CHECK", multiple=True, help="Only this check; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
@@ -41,29 +50,45 @@ _NO_STATE = "sqlite:///never-opened.db"
     default="15s",
     show_default=True,
     callback=duration,
-    help="The limit of all of it; at most 15s. What gives no answer by then is unknown.",
+    help="The limit of a target; at most 15s. What gives no answer by then is unknown.",
 )
 @click.pass_context
 def check(
     ctx: click.Context,
-    target: str,
+    *,
+    target: str | None,
+    targets_file: Path | None,
     config: Path | None,
     only: tuple[str, ...],
     timeout: float,
-    *,
     as_json: bool,
 ) -> None:
-    """Look once, now, at a domain, an address, or host:port.
+    """Look once, now, at a domain, an address, or host:port, or at each of a file.
 
     Exits 0 ok, 1 warning, 2 critical, 3 unknown, as monitoring plugins do.
     """
     if not 0 < timeout <= LONGEST_SECONDS:
         raise click.UsageError(f"--timeout is at most {LONGEST_SECONDS:.0f}s, and more than 0")
-    from monitor.cli import report
     from monitor.cli.log_format import start_log
-    from monitor.cli.main import STARTED
+    from monitor.cli.report import EXIT_CODES
 
     start_log("console", level=logging.DEBUG if ctx.meta.get("debug") else logging.CRITICAL)
+    _known_checks(only)
+    if target is not None and targets_file is None:
+        status = _look_at_one(target, config, only, timeout, as_json=as_json)
+    elif target is None and targets_file is not None:
+        status = _look_at_all(targets_file, config, only, timeout, as_json=as_json)
+    else:
+        raise click.UsageError("say one TARGET, or --file with many")
+    sys.exit(EXIT_CODES[status])
+
+
+def _look_at_one(
+    target: str, config: Path | None, only: tuple[str, ...], timeout: float, *, as_json: bool
+) -> "Status":
+    from monitor.cli import report
+    from monitor.cli.main import STARTED
+
     task = _task(target, config, only)
     found = _looked(task, until=STARTED + timeout - WRITING_SECONDS)
     # What a person waited for, not only what the looks took.
@@ -74,23 +99,49 @@ def check(
         from monitor.cli.table import print_report
 
         print_report(found, sys.stdout, os.environ)
-    sys.exit(report.EXIT_CODES[found.status])
+    return found.status
 
 
-def _task(text: str, config: Path | None, only: tuple[str, ...]) -> "Task":
-    from monitor.cli.oneshot import named_target, task_of
+def _known_checks(only: tuple[str, ...]) -> None:
     from monitor.config.errors import did_you_mean
 
-    try:
-        target = named_target(text)
-    except ValueError as error:
-        raise Problem(f"{error}", bad_input=True) from None
     known = checks_installed()
     for name in only:
         if name not in known:
             raise Problem(
                 f"--only: there is no check {name!r}{did_you_mean(name, known)}", bad_input=True
             )
+
+
+def _look_at_all(
+    file: Path, config: Path | None, only: tuple[str, ...], timeout: float, *, as_json: bool
+) -> "Status":
+    from monitor.cli.bulk import BadListError, listed, look_at_all, telling
+    from monitor.world.clock import SystemClock
+
+    try:
+        with click.open_file(str(file), encoding="utf-8", errors="replace") as stream:
+            targets = listed(file, stream)
+    except OSError as error:
+        raise Problem(f"{file}: {error.strerror}", bad_input=True) from None
+    except BadListError as error:
+        raise Problem(str(error), bad_input=True) from None
+    valid = _configuration(config, os.environ)
+    started = time.monotonic()
+    with telling(len(targets), as_lines=as_json) as told:
+        looking = look_at_all(targets, valid, only, clock=SystemClock(), seconds=timeout, told=told)
+        asyncio.run(looking)
+    click.echo(told.closing(time.monotonic() - started), err=True)
+    return told.status
+
+
+def _task(text: str, config: Path | None, only: tuple[str, ...]) -> "Task":
+    from monitor.cli.oneshot import named_target, task_of
+
+    try:
+        target = named_target(text)
+    except ValueError as error:
+        raise Problem(f"{error}", bad_input=True) from None
     task = task_of(target, _configuration(config, os.environ), only)
     if not task.jobs:
         raise Problem(

@@ -146,13 +146,15 @@ class _Run:
 
     async def all(self) -> None:
         """Every look; returns when all of them are done. Those that read what others found come last."""
-        target, targets = self.task.target, [self.task.target]
+        target = self.task.target
+        targets: list[Target] = [target]
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ask_ourselves())
             self._start(tasks, targets, reading=False)
             if isinstance(target, DomainTarget):
                 inventory = await self._inventory(target.name)
-                others = [*inventory.addresses, *inventory.hosts, *inventory.senders]
+                others: list[Target] = [*inventory.addresses, *inventory.hosts]
+                others += inventory.senders
                 self._start(tasks, others, reading=False)
                 targets += others
         async with asyncio.TaskGroup() as tasks:
@@ -171,9 +173,7 @@ class _Run:
             results += [unlooked(*key, reason, seconds) for key in self._undiscovered(target.name)]
         return Report(target.name, tuple(results), seconds, self.own_trouble, tuple(self.notes))
 
-    def _start(
-        self, tasks: asyncio.TaskGroup, targets: Sequence[Target], *, reading: bool
-    ) -> None:
+    def _start(self, tasks: asyncio.TaskGroup, targets: Sequence[Target], *, reading: bool) -> None:
         for job in self.task.jobs:
             if job.about.reads_results is not reading:
                 continue

@@ -1,0 +1,71 @@
+"""One look each at many targets: order, exit code, formats, and a list that cannot be used."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import deliverability
+
+LIST = """\
+# our domains
+parked.example
+weak.example   # bought last year
+
+Parked.Example
+mx1.shop.example:25
+"""
+
+
+def test_each_target_of_a_file_is_told_in_its_order(lab: Path, tmp_path: Path) -> None:
+    (tmp_path / "domains.txt").write_text(LIST)
+    ended = deliverability("check", "-f", "domains.txt", "--config", lab, cwd=tmp_path)
+    lines = ended.stdout.splitlines()
+    assert ended.returncode == 2
+    assert [line.split()[2] for line in lines] == [
+        "parked.example",
+        "weak.example",
+        "mx1.shop.example:25",
+    ]
+    assert lines[1].startswith("✗ critical")
+    assert "spf.pass_all" in lines[1]
+    assert "3 targets in" in ended.stderr
+    assert "1 critical" in ended.stderr
+
+
+def test_programs_read_a_document_a_line_also_from_stdin(lab: Path, tmp_path: Path) -> None:
+    ended = deliverability(
+        "check", "-f", "-", "--only", "spf", "--json", "-c", lab,
+        cwd=tmp_path, stdin="weak.example\nshop.example\n",
+    )  # fmt: skip
+    documents = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [(one["target"], one["status"]) for one in documents] == [
+        ("weak.example", "critical"),
+        ("shop.example", "ok"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("shop.example\nno domain\nmx:port\n", ["list.txt:2:", "list.txt:3:"]),
+        ("# nothing\n", ["list.txt: no targets"]),
+        (None, ["list.txt: No such file"]),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_told_with_its_lines(
+    tmp_path: Path, text: str | None, told: list[str]
+) -> None:
+    if text is not None:
+        (tmp_path / "list.txt").write_text(text)
+    ended = deliverability("check", "-f", "list.txt", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    for part in told:
+        assert part in ended.stderr
+
+
+def test_one_target_or_a_file_not_both(tmp_path: Path) -> None:
+    for arguments in ([], ["shop.example", "-f", "x"]):
+        ended = deliverability("check", *arguments, cwd=tmp_path)
+        assert ended.returncode == 3
+        assert "TARGET" in ended.stderr
