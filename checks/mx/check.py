@@ -1,78 +1,103 @@
 """The MX records of a domain and the hosts that they name (RFC 5321 §5.1, RFC 7505)."""
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import ClassVar
 
-from checks.mx import evaluate
-from checks.mx.evaluate import Host
-from monitor.check import About, Code, DnsAnswer, Question, Settings, World
-from monitor.model import Classification, DomainTarget, Drift, Look, Outcome, Severity
+from checks.mx import evaluate, hosts
+from checks.mx.hosts import Host, State
+from monitor.check import About, Code, Question, Settings, World
+from monitor.model import Classification, DomainTarget, Drift, Look, Outcome, Role, Severity
 from monitor.protocol import mx
 
+MOST_HOSTS = 16
+"""Of one domain that are looked at, the best first."""
+
 _RECORDS = "records"
+_OWN_ADDRESS = "own address"
+
+
+class MxSettings(Settings):
+    """Which addresses senders can reach."""
+
+    reachable_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that count as reachable though they are not public: for mail within a closed network."""
 
 
 class MxCheck:
-    """Looks at the records, and at each host that they name."""
+    """Looks at the records, and at each host that they name; without records at the domain's own address."""
 
     about: ClassVar[About] = About(
         name="mx",
         title="MX records",
         targets=DomainTarget,
         interval=900.0,
+        settings=MxSettings,
         codes=(
             Code("none_usable", Severity.CRITICAL, "no record leads to a host"),
             Code("records_vanished", Severity.CRITICAL, "the records are gone"),
-            Code("missing", Severity.WARNING, "no MX record"),
+            Code("missing", Severity.WARNING, "no MX record and no address"),
             Code("null_mx", Severity.WARNING, "a sending domain takes no mail"),
             Code("record_invalid", Severity.WARNING, "a record that senders cannot use"),
             Code("exchange_dead", Severity.WARNING, "a host has no address"),
             Code("exchange_alias", Severity.WARNING, "a host is a CNAME"),
+            Code("exchange_private", Severity.WARNING, "a host has an address out of reach"),
             Code("records_changed", Severity.WARNING, "other hosts than accepted"),
+            Code("record_inconsistent", Severity.WARNING, "the name servers disagree"),
+            Code("implicit_mx", Severity.INFO, "no MX record: mail goes to the own address"),
+            Code("duplicate", Severity.INFO, "a host is named more than once"),
+            Code("many_records", Severity.INFO, "more records than are looked at"),
+            Code("no_ipv6", Severity.INFO, "no host has an IPv6 address"),
+            Code("no_redundancy", Severity.INFO, "one host or one network takes all mail"),
         ),
         drift_codes={
             Classification.VANISHED: "records_vanished",
             Classification.CHANGED: "records_changed",
+            Classification.INCONSISTENT: "record_inconsistent",
         },
     )
 
-    def __init__(self, settings: Settings) -> None:
-        """It has no settings of its own."""
+    def __init__(self, settings: MxSettings) -> None:
+        self._reachable = settings.reachable_networks
 
     async def run(self, target: DomainTarget, world: World) -> Outcome:
         """One look at the subject `records` and one at each host."""
-        answer = await world.dns.ask(target.name, "MX")
+        answer = await world.authorities.ask(target.name, "MX")
         if not answer.known:
             return Outcome.unknown(answer.blindness)
-        exchanges = [host.exchange for host in mx.judge(answer.records).hosts]
-        addresses = await world.dns.ask_many(
-            [Question(name, rtype) for name in exchanges for rtype in ("A", "AAAA")]
-        )
-        pairs = dict(zip(exchanges, zip(addresses[::2], addresses[1::2], strict=True), strict=True))
-        hosts = {name: _host(*pair) for name, pair in pairs.items()}
+        judged = mx.judge(answer.records)
+        implicit = not answer.records and target.role is not Role.PARKED
+        named = (target.name,) if implicit else tuple(h.exchange for h in judged.hosts[:MOST_HOSTS])
+        found = await _find(named, world)
         records = Look.known(
             _RECORDS,
-            evaluate.of_records(target.name, target.role, answer.records, hosts),
-            record=evaluate.watched(answer.records),
+            evaluate.of_records(target, answer.records, found, self._reachable),
+            record=evaluate.watched(judged),
+            disputed=answer.disagreement,
         )
-        looks = (_look(target.name, name, hosts[name], *pair) for name, pair in pairs.items())
-        return Outcome((records, *looks))
+        if implicit:
+            return Outcome((records, _own_address(found[0])))
+        return Outcome((records, *(self._look(target.name, host) for host in found)))
+
+    def _look(self, domain: str, host: Host) -> Look:
+        if host.state is State.UNKNOWN:
+            return Look.unknown(host.name, host.reason)
+        return Look.known(host.name, evaluate.of_host(domain, host, self._reachable))
 
     def classify(self, accepted: str, seen: str) -> Drift | None:
         """How the records differ from the accepted ones in meaning, None where they do not."""
         return evaluate.classify(accepted, seen)
 
 
-def _host(ip4: DnsAnswer, ip6: DnsAnswer) -> Host:
-    """One address is enough; that there is none takes two answers."""
-    if ip4.records or ip6.records:
-        with_records = ip4 if ip4.records else ip6
-        canonical = with_records.canonical_name
-        return Host.RESOLVES if canonical in {"", ip4.question.name} else Host.ALIAS
-    return Host.DEAD if ip4.known and ip6.known else Host.UNKNOWN
+def _own_address(host: Host) -> Look:
+    """Where mail goes without MX records; what it is worth is said of the records."""
+    if host.state is State.UNKNOWN:
+        return Look.unknown(_OWN_ADDRESS, host.reason)
+    return Look.known(_OWN_ADDRESS)
 
 
-def _look(domain: str, exchange: str, host: Host, ip4: DnsAnswer, ip6: DnsAnswer) -> Look:
-    if host is Host.UNKNOWN:
-        return Look.unknown(exchange, (ip6 if ip4.known else ip4).blindness)
-    alias = ip4.canonical_name or ip6.canonical_name
-    return Look.known(exchange, evaluate.of_host(domain, exchange, host, alias))
+async def _find(names: tuple[str, ...], world: World) -> tuple[Host, ...]:
+    """What the DNS says of these hosts' addresses."""
+    answers = await world.dns.ask_many(
+        [Question(name, rtype) for name in names for rtype in ("A", "AAAA")]
+    )
+    return tuple(map(hosts.read, names, answers[::2], answers[1::2]))

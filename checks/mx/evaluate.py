@@ -1,54 +1,75 @@
 """What a domain's MX records are worth, and what a change of them means."""
 
-from collections.abc import Iterator, Mapping
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
 
-from monitor.model import Classification, Drift, Finding, Role
+from checks.mx.hosts import Host, Networks, State, in_one_network, out_of_reach
+from monitor.model import Classification, DomainTarget, Drift, Finding, Provider, Role
 from monitor.protocol import mx
 from monitor.protocol.mx import MxSet
+from monitor.protocol.platforms import provider_of_mx
 
-# Naming a host twice does no harm.
-_HARMLESS = frozenset({"duplicate"})
-
-
-class Host(StrEnum):
-    """What the DNS says of an exchange."""
-
-    RESOLVES = "resolves"
-    DEAD = "dead"
-    ALIAS = "alias"
-    UNKNOWN = "unknown"
+_DUPLICATE = "duplicate"
 
 
 def of_records(
-    domain: str, role: Role, records: tuple[str, ...], hosts: Mapping[str, Host]
+    target: DomainTarget, records: tuple[str, ...], hosts: Sequence[Host], reachable: Networks
 ) -> tuple[Finding, ...]:
-    """Findings of the subject `records`; `hosts` has each exchange of the records."""
-    return tuple(_of_records(domain, role, records, hosts))
+    """Findings of the subject `records`; `hosts` are those that take the mail, as far as they were asked for.
 
-
-def _of_records(
-    domain: str, role: Role, records: tuple[str, ...], hosts: Mapping[str, Host]
-) -> Iterator[Finding]:
+    What a parked domain should say is told by the check `parked`.
+    """
     judged = mx.judge(records)
-    evidence = "\n".join(records)
-    if not records and role is not Role.PARKED:
+    found = [*_of_absence(target, records, judged, hosts), *_of_text(target.name, records, judged)]
+    if _none_usable(judged, hosts):
+        found.append(
+            Finding(
+                "none_usable",
+                f"no MX record of {target.name} leads to a host: all mail to it bounces",
+                fix=f"Publish: {target.name}. IN MX 10 <a host that has an A or AAAA record>",
+                evidence="\n".join(records),
+            )
+        )
+    if judged.hosts:
+        found += _of_hosts_together(target.name, judged, hosts, reachable)
+    return tuple(found)
+
+
+def _of_absence(
+    target: DomainTarget, records: tuple[str, ...], judged: MxSet, hosts: Sequence[Host]
+) -> Iterator[Finding]:
+    domain = target.name
+    if target.role is Role.PARKED:
+        return
+    if not records and [host.state for host in hosts] == [State.DEAD]:
         yield Finding(
             "missing",
-            f"{domain} has no MX record: replies and bounces go to its own address, if it has one",
+            f"{domain} has neither an MX record nor an address: replies and bounces cannot come back",
             fix=f"Publish: {domain}. IN MX 10 <the host that takes mail for {domain}>",
         )
-    if judged.null and not judged.hosts and role is not Role.PARKED:
+    elif not records and hosts and hosts[0].state is not State.UNKNOWN:
+        yield Finding(
+            "implicit_mx",
+            f"{domain} has no MX record: replies and bounces go to its own address (RFC 5321 §5.1), "
+            "and are lost unless a mail server listens there",
+            fix=f"Publish: {domain}. IN MX 10 <the host that takes mail for {domain}>",
+            evidence="\n".join(map(str, hosts[0].addresses)),
+        )
+    if judged.null and not judged.hosts:
         yield Finding(
             "null_mx",
-            f"{domain} says that it takes no mail (null MX): receivers may refuse mail from it",
+            f"{domain} sends, and says that it takes no mail (null MX): bounces cannot come back, "
+            "and receivers may refuse mail from it",
             fix=(
                 f"Replace `MX 0 .` of {domain} by a host that takes its mail (RFC 7505 §4.2), "
                 "or declare the domain as parked"
             ),
-            evidence=evidence,
+            evidence="\n".join(records),
         )
-    problems = [problem for problem in judged.problems if problem.code not in _HARMLESS]
+
+
+def _of_text(domain: str, records: tuple[str, ...], judged: MxSet) -> Iterator[Finding]:
+    evidence = "\n".join(records)
+    problems = [problem for problem in judged.problems if problem.code != _DUPLICATE]
     if problems:
         yield Finding(
             "record_invalid",
@@ -56,46 +77,90 @@ def _of_records(
             fix=f"Correct or remove that MX record of {domain}",
             evidence=evidence,
         )
-    if _none_usable(judged, records, hosts):
-        yield Finding(
-            "none_usable",
-            f"no MX record of {domain} leads to a host: all mail to it bounces",
-            fix=f"Publish: {domain}. IN MX 10 <a host that has an A or AAAA record>",
-            evidence=evidence,
-        )
+    for problem in judged.problems:
+        if problem.code == _DUPLICATE:
+            yield Finding(
+                "duplicate",
+                f"{problem.message} in the MX records of {domain}: the second record does nothing",
+                fix=f"Leave one MX record of {domain} for each host",
+                evidence=evidence,
+            )
+            return
 
 
-def _none_usable(judged: MxSet, records: tuple[str, ...], hosts: Mapping[str, Host]) -> bool:
-    if not records or judged.null:
+def _none_usable(judged: MxSet, hosts: Sequence[Host]) -> bool:
+    if judged.null or not (judged.hosts or judged.problems) or len(hosts) < len(judged.hosts):
         return False
-    return all(hosts[host.exchange] is Host.DEAD for host in judged.hosts)
+    return all(host.state is State.DEAD for host in hosts)
 
 
-def of_host(domain: str, exchange: str, host: Host, alias: str) -> tuple[Finding, ...]:
-    """Findings of one exchange; `alias` is where its CNAME leads."""
-    if host is Host.DEAD:
-        return (
-            Finding(
-                "exchange_dead",
-                f"{exchange}, an MX of {domain}, has no address",
-                fix=f"Give {exchange} an A or AAAA record, or remove it from the MX records of {domain}",
-            ),
+def _of_hosts_together(
+    domain: str, judged: MxSet, hosts: Sequence[Host], reachable: Networks
+) -> Iterator[Finding]:
+    if len(judged.hosts) > len(hosts):
+        yield Finding(
+            "many_records",
+            f"{domain} has {len(judged.hosts)} MX hosts, of which the best {len(hosts)} are looked at; "
+            "few senders try more",
+            fix=f"Leave the hosts of {domain} that take its mail",
         )
-    if host is Host.ALIAS:
-        return (
-            Finding(
-                "exchange_alias",
-                f"{exchange}, an MX of {domain}, is a CNAME: some senders refuse that (RFC 2181 §10.3)",
-                fix=f"Name the real host in the MX record of {domain}, or give {exchange} its own A record",
-                evidence=f"{exchange} CNAME {alias}",
-            ),
+    alive = [host for host in hosts if host.addresses]
+    if not alive or not all(host.complete for host in hosts):
+        return
+    if not any(address.version == 6 for host in alive for address in host.addresses):  # noqa: PLR2004
+        yield Finding(
+            "no_ipv6",
+            f"no MX host of {domain} has an IPv6 address: senders that have no IPv4 do not reach it",
+            fix=f"Give {alive[0].name} an AAAA record, once its server listens there",
         )
-    return ()
+    # A large provider's single name stands for many machines in many places.
+    own = all(provider_of_mx(host.name) is Provider.OTHER for host in alive)
+    if own and in_one_network(alive) and not any(out_of_reach(host, reachable) for host in alive):
+        what = f"the one host {alive[0].name}" if len(alive) == 1 else "hosts in one network"
+        yield Finding(
+            "no_redundancy",
+            f"all mail to {domain} goes to {what}: where it fails, everything waits",
+            fix=f"Add an MX host in another network to {domain}, or accept that senders retry for some days",
+            evidence="\n".join(f"{h.name} {' '.join(map(str, h.addresses))}" for h in alive),
+        )
 
 
-def watched(records: tuple[str, ...]) -> str:
+def of_host(domain: str, host: Host, reachable: Networks) -> tuple[Finding, ...]:
+    """Findings of one exchange."""
+    return tuple(_of_host(domain, host, reachable))
+
+
+def _of_host(domain: str, host: Host, reachable: Networks) -> Iterator[Finding]:
+    alias = f"{host.name} CNAME {host.alias}" if host.alias else ""
+    if host.state is State.DEAD:
+        yield Finding(
+            "exchange_dead",
+            f"{host.name}, an MX of {domain}, has no address",
+            fix=f"Give {host.name} an A or AAAA record, or remove it from the MX records of {domain}",
+            evidence=alias,
+        )
+    if host.state is State.ALIAS:
+        yield Finding(
+            "exchange_alias",
+            f"{host.name}, an MX of {domain}, is a CNAME: some senders refuse that (RFC 2181 §10.3)",
+            fix=f"Name the real host in the MX record of {domain}, or give {host.name} its own A record",
+            evidence=alias,
+        )
+    # No page, even where it is all that there is: our resolver may see the inside of a split DNS.
+    if hidden := out_of_reach(host, reachable):
+        yield Finding(
+            "exchange_private",
+            f"{host.name}, an MX of {domain}, has an address that the Internet does not reach: {hidden[0]}",
+            fix=(
+                f"Remove the address records of {host.name} that are not public; where only our resolver sees "
+                "them (split DNS), let the monitor ask a resolver outside (`resolver.nameservers`)"
+            ),
+            evidence="\n".join(map(str, hidden)),
+        )
+
+
+def watched(judged: MxSet) -> str:
     """The state that drift watches: the usable records, best first; the null MX as `0 .`."""
-    judged = mx.judge(records)
     if judged.null and not judged.hosts:
         return "0 ."
     return ", ".join(f"{host.preference} {host.exchange}" for host in judged.hosts)

@@ -10,9 +10,8 @@ from checks.dkim.check import DkimCheck
 from checks.dmarc.check import DmarcCheck
 from checks.mx.check import MxCheck
 from checks.spf.check import SpfCheck
-from monitor.check import Settings
 
-WATCHERS = [check(Settings()) for check in (DmarcCheck, SpfCheck, DkimCheck, MxCheck)]
+WATCHERS = [check(check.about.settings()) for check in (DmarcCheck, SpfCheck, DkimCheck, MxCheck)]
 PIECES = st.sampled_from(
     [
         "v=DMARC1",
