@@ -3,6 +3,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from monitor.protocol import spf
+from monitor.protocol.spf import Cost
 
 Texts = Mapping[str, Sequence[str] | None]
 
@@ -30,6 +31,21 @@ def count(record: str, texts: Texts) -> spf.LookupCount:
 )
 def test_terms_that_look_up_are_counted(record: str, texts: Texts, lookups: int) -> None:
     assert count(record, texts).lookups == lookups
+
+
+def test_the_tree_tells_who_uses_how_many() -> None:
+    texts = {
+        "a.example": ["v=spf1 a redirect=b.example"],
+        "b.example": ["v=spf1 mx:c.example -all"],
+    }
+    assert count("v=spf1 include:a.example mx ip4:192.0.2.1 -all", texts).costs == (
+        Cost(
+            "include:a.example",
+            4,
+            (Cost("a", 1), Cost("redirect=b.example", 2, (Cost("mx:c.example", 1),))),
+        ),
+        Cost("mx", 1),
+    )
 
 
 def test_the_caller_is_told_what_to_ask_next() -> None:

@@ -1,7 +1,7 @@
 """SPF: the record, how many DNS lookups it costs, and who may send by it (RFC 7208)."""
 
 from monitor.protocol.spf.check_host import MAX_VOID_LOOKUPS, check_host, check_mail
-from monitor.protocol.spf.lookups import MAX_LOOKUPS, LookupCount, count_lookups
+from monitor.protocol.spf.lookups import MAX_LOOKUPS, Cost, LookupCount, count_lookups
 from monitor.protocol.spf.record import (
     Mechanism,
     MechanismName,
@@ -18,6 +18,7 @@ __all__ = [
     "MAX_LOOKUPS",
     "MAX_VOID_LOOKUPS",
     "Answer",
+    "Cost",
     "Lookup",
     "LookupCount",
     "Mechanism",

@@ -14,11 +14,21 @@ _COUNTED_AT_MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What one term costs: itself and, where it reaches another record, that record's terms (``below``)."""
+
+    term: str
+    lookups: int
+    below: tuple["Cost", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LookupCount:
     """What the tree below a record costs at worst: when no mechanism matches before its end.
 
     Attributes:
         lookups: terms that cost a lookup, each time they are reached; counting ends at 50.
+        costs: the same as a tree: who uses how many.
         included: domains whose records are reached by ``include`` and ``redirect``, once each.
         missing: of these, the ones whose TXT records must be asked for; ask, add them and count
             again until it is empty.
@@ -29,6 +39,7 @@ class LookupCount:
     """
 
     lookups: int
+    costs: tuple[Cost, ...] = ()
     included: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unanswered: tuple[str, ...] = ()
@@ -67,9 +78,10 @@ def count_lookups(
     None where no answer was to be had. Never raises.
     """
     tally = _Tally(texts)
-    _count(record, (_folded(domain),), tally)
+    costs = _count(record, (_folded(domain),), tally)
     return LookupCount(
         lookups=tally.lookups,
+        costs=costs,
         included=tuple(tally.included),
         missing=tuple(tally.missing),
         unanswered=tuple(tally.unanswered),
@@ -82,41 +94,46 @@ def _folded(domain: str) -> str:
     return domain.lower().rstrip(".")
 
 
-def _count(record: SpfRecord, path: tuple[str, ...], tally: _Tally) -> None:
+def _count(record: SpfRecord, path: tuple[str, ...], tally: _Tally) -> tuple[Cost, ...]:
     """Count a record's terms; ``path`` are the domains that led here, the last is its own."""
+    costs = []
     for mechanism in record.reachable:
-        if not mechanism.looks_up:
-            continue
-        if tally.full:
-            return
-        tally.lookups += 1
-        if mechanism.name is MechanismName.INCLUDE:
-            _follow(mechanism.domain, path, tally)
+        if mechanism.looks_up and not tally.full:
+            target = mechanism.domain if mechanism.name is MechanismName.INCLUDE else None
+            term = f"{mechanism.name}{mechanism.domain and ':' + mechanism.domain}"
+            costs.append(_cost(term, target, path, tally))
     if record.redirect is not None and not tally.full:
-        tally.lookups += 1
-        _follow(record.redirect, path, tally)
+        costs.append(_cost(f"redirect={record.redirect}", record.redirect, path, tally))
+    return tuple(costs)
 
 
-def _follow(target: str, path: tuple[str, ...], tally: _Tally) -> None:
+def _cost(term: str, target: str | None, path: tuple[str, ...], tally: _Tally) -> Cost:
+    """Count one term; ``target`` is the domain whose record it reaches, None where it reaches none."""
+    before = tally.lookups
+    tally.lookups += 1
+    below = _follow(target, path, tally) if target is not None else ()
+    return Cost(term, tally.lookups - before, below)
+
+
+def _follow(target: str, path: tuple[str, ...], tally: _Tally) -> tuple[Cost, ...]:
     if has_macro(target):
         tally.by_message[target] = None
-        return
+        return ()
     domain = _folded(target)
     if domain in path:
         chain = " → ".join((*path[path.index(domain) :], domain))
         tally.problems[Problem("loop", f"the record includes itself: {chain}")] = None
-        return
+        return ()
     tally.included[domain] = None
     if domain not in tally.texts:
         tally.missing[domain] = None
-        return
+        return ()
     texts = tally.texts[domain]
     if texts is None:
         tally.unanswered[domain] = None
-        return
+        return ()
     record = _only_record(domain, texts, tally)
-    if record is not None:
-        _count(record, (*path, domain), tally)
+    return _count(record, (*path, domain), tally) if record is not None else ()
 
 
 def _only_record(domain: str, texts: Sequence[str], tally: _Tally) -> SpfRecord | None:

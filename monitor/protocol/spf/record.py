@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from monitor.protocol.problem import RecordError, quoted
@@ -135,6 +136,12 @@ def parse(text: str) -> SpfRecord:
     Raises:
         SpfError: anything that the ABNF of RFC 7208 §12 does not allow, located.
     """
+    return _parsed(text)
+
+
+# The same record is read for each address of a sender, and for each level of a tree of includes.
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> SpfRecord:
     if not is_spf(text):
         raise SpfError("version", f"{quoted(text)} does not start with `v=spf1`")
     if len(text) > _LONGEST:
