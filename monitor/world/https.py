@@ -14,12 +14,14 @@ from aiohttp import (
     ClientError,
     ClientRequest,
     ClientResponse,
+    ClientResponseError,
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
     ServerDisconnectedError,
 )
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.tracing import Trace
 from yarl import URL
 
@@ -313,6 +315,17 @@ def _explained() -> Iterator[None]:
     except TimeoutError:
         raise
     except (ClientError, OSError, ValueError) as error:
-        words = str(error) or "the server closed the connection"
-        reason = words.encode("utf-8", "replace").decode()[:200]
-        raise _EndedError(HttpsFailure.PROTOCOL, reason) from None
+        raise _EndedError(HttpsFailure.PROTOCOL, _words(error)) from None
+
+
+def _words(error: Exception) -> str:
+    """What is wrong with a reply, from what aiohttp says of it."""
+    # The body's trouble has the parser's as its cause.
+    told = error if isinstance(error, ClientResponseError) else error.__cause__
+    if isinstance(told, ClientResponseError | HttpProcessingError):
+        trouble = told.message.partition("\n")[0].rstrip(":")
+    elif isinstance(error, ValueError):
+        trouble = str(error)
+    else:
+        return "the server closed the connection before the reply was whole"
+    return f"the reply is malformed: {trouble.encode('utf-8', 'replace').decode()[:200]}"
