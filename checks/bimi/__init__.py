@@ -1,0 +1,1 @@
+"""BIMI: the brand logo beside a message, and all that must be right for it to be shown."""
