@@ -75,16 +75,18 @@ class DnsClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServerAnswer:
-    """What one server of a zone said. `server` is its name; `address` is "" where it has none.
+    """What one server of a zone said. `server` is its name; `address` is "" where none of it is known.
 
     `authoritative` is the AA bit (RFC 1035 §4.1.1): an answer without it comes from a server that does
-    not serve the zone (lame).
+    not serve the zone (lame). `heard` is False where no answer came: the server is silent (`timeout`),
+    or we could not ask it (`error`).
     """
 
     server: str
     address: str
     answer: DnsAnswer
     authoritative: bool = False
+    heard: bool = True
 
 
 @dataclass(frozen=True, slots=True)

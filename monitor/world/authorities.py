@@ -129,7 +129,7 @@ class AuthorityWatch:
         addresses = await self._addresses(server)
         if not addresses:
             missing = failed(question, DnsStatus.ERROR, f"{server} has no address")
-            return [ServerAnswer(server, "", missing)]
+            return [ServerAnswer(server, "", missing, heard=False)]
         return list(
             await asyncio.gather(
                 *(self._said_at(server, address, question) for address in addresses)
@@ -139,12 +139,12 @@ class AuthorityWatch:
     async def _said_at(self, server: str, address: str, question: Question) -> ServerAnswer:
         try:
             response = await self._response(address, question)
-        except TimeoutError:
+        except (TimeoutError, ConnectionRefusedError):
             silent = failed(question, DnsStatus.TIMEOUT, f"{server} ({address}) does not answer")
-            return ServerAnswer(server, address, silent)
+            return ServerAnswer(server, address, silent, heard=False)
         except Exception as error:  # noqa: BLE001 - whatever a server sends, the look goes on
             broken = failed(question, DnsStatus.ERROR, f"{server} ({address}): {_why(error)}")
-            return ServerAnswer(server, address, broken)
+            return ServerAnswer(server, address, broken, heard=False)
         answer = answer_of(question, response)
         if not answer.known:
             answer = replace(answer, reason=f"{server} ({address}) {answer.reason}")

@@ -81,7 +81,9 @@ class FakeWorld:
         fail: `name TYPE` or `name`, or `*.name` for all below, -> a `DnsStatus` that tells nothing.
         servers: what single authoritative servers say otherwise than the data, by the server's name, then
             by `name TYPE`: records, a status that tells nothing, or `lame`. A key `*` stands for all.
-        delegations: names of servers as the parent has them, by zone; else the zone's own NS records.
+        delegations: names of servers as the parent has them, by zone, or a status that tells nothing; else
+            the zone's own NS records.
+        glue: addresses as the parent has them, by the server's name; else those of the data.
         secure: names whose answers DNSSEC makes `secure` with all below them; `bogus`: those it makes bogus.
             Where neither is given, the resolver does not validate (`unchecked`).
         signatures: RRSIGs by `name TYPE`.
@@ -113,6 +115,7 @@ class FakeWorld:
         tlsa: Records | None = None,
         servers: Mapping[str, Records] | None = None,
         delegations: Records | None = None,
+        glue: Records | None = None,
         secure: Sequence[str] = (),
         bogus: Mapping[str, str] | None = None,
         signatures: Mapping[str, Sequence[Signature]] | None = None,
@@ -148,6 +151,7 @@ class FakeWorld:
         )
         self._servers = servers or {}
         self._delegations = delegations or {}
+        self._glue = glue or {}
         self._validation = (tuple(secure), bogus or {})
         self._signatures = signatures or {}
         self._https = https or {}
@@ -163,7 +167,9 @@ class FakeWorld:
         """The world to hand to a check; all of a FakeWorld's worlds share its data and its records."""
         return World(
             dns=self,
-            authorities=FakeAuthorities(self, self._servers, self._delegations),
+            authorities=FakeAuthorities(
+                self, self._servers, delegations=self._delegations, glue=self._glue
+            ),
             dnssec=FakeDnssec(self, *self._validation, signatures=self._signatures),
             smtp=self,
             https=self,
@@ -279,11 +285,17 @@ class FakeAuthorities:
     """Implements `monitor.check.Authorities`: every server of a zone says what the data say, unless listed."""
 
     def __init__(
-        self, dns: DnsClient, servers: Mapping[str, Records], delegations: Records
+        self,
+        dns: DnsClient,
+        servers: Mapping[str, Records],
+        *,
+        delegations: Records,
+        glue: Records,
     ) -> None:
         self._dns = dns
         self._servers = servers
         self._delegations = {zone: _several(names) for zone, names in delegations.items()}
+        self._glue = {server: _several(addresses) for server, addresses in glue.items()}
 
     async def ask(self, name: str, rtype: str) -> DnsAnswer:
         """The data, with the disagreement of the listed servers."""
@@ -297,9 +309,18 @@ class FakeAuthorities:
 
     async def delegation(self, zone: str) -> Delegation:
         """The listed delegation, else the zone's own NS records."""
-        own = (await self._dns.ask(zone, "NS")).records
         parent = zone.partition(".")[2]
-        return Delegation(zone, parent, tuple(sorted(self._delegations.get(zone, own))))
+        names = self._delegations.get(zone, (await self._dns.ask(zone, "NS")).records)
+        if set(names) & set(DnsStatus):
+            return Delegation(zone, parent, reason=f"{parent}: {names[0]}")
+        below = [name for name in names if name.endswith(f".{zone}")]
+        glue = {name: self._glue.get(name, await self._addresses(name)) for name in below}
+        present = {name: addresses for name, addresses in glue.items() if addresses}
+        return Delegation(zone, parent, tuple(sorted(names)), present)
+
+    async def _addresses(self, server: str) -> tuple[str, ...]:
+        answers = [await self._dns.ask(server, rtype) for rtype in ("A", "AAAA")]
+        return tuple(address for answer in answers for address in answer.records)
 
     async def _of_zone(self, name: str, rtype: str) -> tuple[ServerAnswer, ...]:
         for zone in (name, *_parents(name)):
@@ -318,7 +339,11 @@ class FakeAuthorities:
         records = _several(said) if status is DnsStatus.OK and said != "lame" else ()
         answer = DnsAnswer(question, DnsStatus(status), records, TTL, reason=f"{server}: {status}")
         return ServerAnswer(
-            server, next(iter(addresses), ""), answer, authoritative=answer.known and said != "lame"
+            server,
+            next(iter(addresses), ""),
+            answer,
+            authoritative=answer.known and said != "lame",
+            heard=status not in {DnsStatus.TIMEOUT, DnsStatus.ERROR},
         )
 
 
