@@ -72,7 +72,7 @@ class MtaStsCheck:
             Code("policy_weakened", Severity.WARNING, "the mode protects less than accepted"),
             Code("policy_vanished", Severity.WARNING, "the record is gone, not withdrawn"),
             Code("id_not_changed", Severity.WARNING, "the policy changed and its id did not"),
-            Code("inconsistent", Severity.WARNING, "the name servers disagree about the record"),
+            Code("record_inconsistent", Severity.WARNING, "the name servers disagree"),
             Code("policy_changed", Severity.INFO, "another policy of the same mode"),
             Code("policy_strengthened", Severity.INFO, "the mode protects more than accepted"),
             Code("mode_testing", Severity.INFO, "failures are reported, not refused"),
@@ -98,7 +98,7 @@ class MtaStsCheck:
             Classification.BROKEN: "id_not_changed",
             Classification.CHANGED: "policy_changed",
             Classification.VANISHED: "policy_vanished",
-            Classification.INCONSISTENT: "inconsistent",
+            Classification.INCONSISTENT: "record_inconsistent",
         },
         # A parked domain takes no mail that could be protected.
         applies=lambda target: target.role is not Role.PARKED,
