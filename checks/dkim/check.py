@@ -1,10 +1,13 @@
 """The DKIM keys of a domain's selectors (RFC 6376, RFC 8301, RFC 8463)."""
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
-from checks.dkim import evaluate
-from checks.dkim.evaluate import Selector
-from monitor.check import About, Code, DnsAnswer, Gauge, Question, Settings, World
+from checks.dkim import drift, evaluate
+from checks.dkim.evaluate import Place, Selector
+from monitor.check import About, Code, DnsAnswer, Duration, Gauge, Question, Settings, World
 from monitor.model import (
     Classification,
     DomainTarget,
@@ -16,8 +19,16 @@ from monitor.model import (
     Sample,
     Severity,
 )
+from monitor.protocol.dkim import KeyType
 
 _USUAL = "usual selectors"
+
+
+class DkimSettings(Settings):
+    """How long a key may serve."""
+
+    key_max_age: Duration = 365 * 86400.0
+    """After this time without a changed key the alert DeliverabilityDkimKeyOld asks for a rotation."""
 
 
 class DkimCheck:
@@ -28,8 +39,10 @@ class DkimCheck:
         title="DKIM keys",
         targets=DomainTarget,
         interval=1800.0,
+        settings=DkimSettings,
         codes=(
             Code("key_missing", Severity.CRITICAL, "a declared selector has no key"),
+            Code("alias_dangling", Severity.CRITICAL, "a CNAME leads to no key"),
             Code("key_invalid", Severity.CRITICAL, "verifiers cannot use the key"),
             Code("key_revoked", Severity.CRITICAL, "the key of a declared selector is revoked"),
             Code("key_too_short", Severity.CRITICAL, "verifiers must not accept the key"),
@@ -37,8 +50,15 @@ class DkimCheck:
             Code("key_broken", Severity.CRITICAL, "a key that was usable no longer is"),
             Code("several_keys", Severity.WARNING, "several keys at one selector"),
             Code("key_short", Severity.WARNING, "an RSA key of less than 2048 bits"),
+            Code("key_long", Severity.WARNING, "an RSA key of more than 4096 bits"),
+            Code("only_ed25519", Severity.WARNING, "no RSA key beside an Ed25519 key"),
             Code("testing", Severity.WARNING, "t=y: verifiers may ignore the signature"),
-            Code("key_changed", Severity.INFO, "another key than accepted"),
+            Code("key_weakened", Severity.WARNING, "a key that is easier to break than accepted"),
+            Code("record_inconsistent", Severity.WARNING, "the name servers disagree"),
+            Code("key_rotated", Severity.INFO, "a new key in place of the accepted one"),
+            Code("key_changed", Severity.INFO, "another record than accepted"),
+            Code("strict_identity", Severity.INFO, "t=s: no signatures for subdomains"),
+            Code("platform_undeclared", Severity.INFO, "a key of a platform that nobody declared"),
             Code("none_found", Severity.INFO, "no selector is known"),
         ),
         gauges=(
@@ -47,50 +67,107 @@ class DkimCheck:
                 "Size in bits of the DKIM key at a selector (256 for Ed25519).",
                 labels=("domain", "selector"),
             ),
+            Gauge(
+                "dkim_key_max_age_seconds",
+                "How long a DKIM key may serve, as configured; for domains with a key.",
+                labels=("domain",),
+            ),
         ),
         drift_codes={
             Classification.VANISHED: "key_vanished",
             Classification.BROKEN: "key_broken",
+            Classification.WEAKENED: "key_weakened",
+            Classification.STRENGTHENED: "key_rotated",
             Classification.CHANGED: "key_changed",
+            Classification.INCONSISTENT: "record_inconsistent",
         },
     )
 
-    def __init__(self, settings: Settings) -> None:
-        """It has no settings of its own."""
+    def __init__(self, settings: DkimSettings) -> None:
+        self._key_max_age = settings.key_max_age
 
     async def run(self, target: DomainTarget, world: World) -> Outcome:
         """One look at each selector; and at `usual selectors` as a whole where none is declared."""
         selectors = [
             Selector(name, target.name, target.selectors_declared) for name in target.selectors
         ]
-        answers = await world.dns.ask_many([Question(s.place, "TXT") for s in selectors])
-        looks = tuple(_look(s, answer) for s, answer in zip(selectors, answers, strict=True))
+        answers = await _answers(selectors, world)
+        places = [
+            evaluate.place_of(s, a.records, a.canonical_name)
+            for s, a in zip(selectors, answers, strict=True)
+        ]
+        platforms = frozenset(sender.platform for sender in target.senders)
+        looks = tuple(
+            self._look(place, answer, platforms)
+            for place, answer in zip(places, answers, strict=True)
+        )
         if target.selectors_declared:
-            return Outcome(looks)
+            return Outcome(_with_rsa_missed(looks, places))
         return Outcome((_usual(target, looks), *looks))
+
+    def _look(self, place: Place, answer: DnsAnswer, platforms: frozenset[str]) -> Look:
+        selector = place.selector
+        # An undeclared selector that nobody can see takes nothing from what is known of the domain.
+        weight = 1.0 if selector.declared else 0.0
+        if not answer.known:
+            return Look.unknown(selector.name, answer.blindness, weight=weight)
+        if answer.disagreement and not place.texts:
+            # Some servers have no key: that they disagree says it.
+            return Look.known(selector.name, record="", weight=weight, disputed=answer.disagreement)
+        # That a declared key is missing is a finding already; drift would say it once more.
+        watched = bool(place.texts) or not selector.declared
+        return Look.known(
+            selector.name,
+            evaluate.findings(place, platforms),
+            samples=self._samples(place),
+            record=drift.watched(place.texts) if watched else None,
+            weight=weight,
+            disputed=answer.disagreement,
+        )
+
+    def _samples(self, place: Place) -> tuple[Sample, ...]:
+        if place.key is None:
+            return ()
+        return (
+            Sample("dkim_key_size", float(place.key.bits), {"selector": place.selector.name}),
+            Sample("dkim_key_max_age_seconds", self._key_max_age),
+        )
 
     def classify(self, accepted: str, seen: str) -> Drift | None:
         """How the key record differs from the accepted one in meaning, None where it does not."""
-        return evaluate.classify(accepted, seen)
+        return drift.classify(accepted, seen)
 
 
-def _look(selector: Selector, answer: DnsAnswer) -> Look:
-    # An undeclared selector that nobody can see takes nothing from what is known of the domain.
-    weight = 1.0 if selector.declared else 0.0
-    if not answer.known:
-        return Look.unknown(selector.name, answer.blindness, weight=weight)
-    texts = evaluate.keys(answer.records)
-    key = evaluate.key_of(texts)
-    alias = "" if answer.canonical_name in {"", selector.place.lower()} else answer.canonical_name
-    return Look.known(
-        selector.name,
-        evaluate.findings(selector, answer.records, alias, only_if_key=not selector.declared),
-        samples=(Sample("dkim_key_size", float(key.bits), {"selector": selector.name}),)
-        if key
-        else (),
-        # That a declared key is missing is a finding already; drift would say it once more.
-        record=None if selector.declared and not texts else evaluate.watched(texts),
-        weight=weight,
+async def _answers(selectors: Sequence[Selector], world: World) -> list[DnsAnswer]:
+    """What stands at the selectors, by the authoritative servers.
+
+    Of the usual selectors most do not exist: there the resolver tells which ones do, until it is to
+    be confirmed that one is gone.
+    """
+    answers = await world.dns.ask_many([Question(s.place, "TXT") for s in selectors])
+    places = [
+        selector.place
+        for selector, answer in zip(selectors, answers, strict=True)
+        if selector.declared or answer.records or world.confirming
+    ]
+    told = await asyncio.gather(*(world.authorities.ask(place, "TXT") for place in places))
+    by_place = dict(zip(places, told, strict=True))
+    return [
+        by_place.get(selector.place, answer)
+        for selector, answer in zip(selectors, answers, strict=True)
+    ]
+
+
+def _with_rsa_missed(looks: tuple[Look, ...], places: Sequence[Place]) -> tuple[Look, ...]:
+    """The looks at Ed25519 keys also say where there is no RSA key; what was not answered may be one."""
+    if any(look.state is LookState.UNKNOWN for look in looks):
+        return looks
+    missed = evaluate.only_ed25519(places)
+    return tuple(
+        replace(look, findings=(*look.findings, *missed))
+        if place.key and place.key.key_type is KeyType.ED25519
+        else look
+        for look, place in zip(looks, places, strict=True)
     )
 
 

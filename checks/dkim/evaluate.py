@@ -1,14 +1,12 @@
-"""What the key record at a selector is worth, and what a change of it means."""
+"""What the key record at a selector is worth."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from monitor.model import Classification, Drift, Finding, Severity
+from monitor.model import Finding, Severity
 from monitor.protocol import dkim
 from monitor.protocol.dkim import DkimError, DkimKey, KeyType
-from monitor.protocol.tags import read_tags
-
-_SEVERAL = "several keys: "
+from monitor.protocol.selectors import keeps_keys, platform_of_key_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +27,33 @@ class Selector:
         return usual if self.declared else Severity.WARNING
 
 
-def keys(texts: Sequence[str]) -> tuple[str, ...]:
-    """The TXT texts that mean to be a key: a wildcard answers with others, too."""
-    return tuple(filter(dkim.is_dkim, texts))
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What stands at a selector: its key texts, other TXT texts, and where a CNAME led ("" where there is none)."""
+
+    selector: Selector
+    texts: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    alias: str = ""
+
+    @property
+    def key(self) -> DkimKey | None:
+        """The one key that can sign now; None where there is none, several, or a revoked one."""
+        key = _parsed(self.texts[0]) if len(self.texts) == 1 else None
+        return key if isinstance(key, DkimKey) and not key.revoked else None
+
+    @property
+    def evidence(self) -> str:
+        """All that was seen."""
+        cname = (f"{self.selector.place} CNAME {self.alias}",) if self.alias else ()
+        return "\n".join((*cname, *self.texts, *self.others))
 
 
-def key_of(texts: Sequence[str]) -> DkimKey | None:
-    """The one key that can sign now; None where there is none, several, or a revoked one."""
-    key = _parsed(texts[0]) if len(texts) == 1 else None
-    return key if isinstance(key, DkimKey) and not key.revoked else None
+def place_of(selector: Selector, answers: Sequence[str], canonical_name: str) -> Place:
+    """The place from a TXT answer; a wildcard answers with texts that do not mean to be a key."""
+    texts = tuple(filter(dkim.is_dkim, answers))
+    alias = "" if canonical_name in {"", selector.place.lower()} else canonical_name
+    return Place(selector, texts, tuple(text for text in answers if text not in texts), alias)
 
 
 def _parsed(text: str) -> DkimKey | DkimError:
@@ -47,90 +63,158 @@ def _parsed(text: str) -> DkimKey | DkimError:
         return error
 
 
-def findings(
-    selector: Selector, answers: Sequence[str], alias: str, *, only_if_key: bool
-) -> tuple[Finding, ...]:
-    """All findings of one selector.
+def findings(place: Place, platforms: frozenset[str]) -> tuple[Finding, ...]:
+    """All findings of one selector; `platforms` are those that the domain's senders run on.
 
-    `answers` are all TXT texts at its place, `alias` the name that a CNAME led to. `only_if_key`:
-    say nothing where there is no key.
+    Of a selector that nobody declared nothing is said where there is nothing.
     """
-    texts = keys(answers)
-    if not texts and only_if_key:
-        return ()
-    if not texts:
-        return (_missing(selector, answers, alias),)
-    if len(texts) > 1:
+    if not place.texts:
+        if place.alias:
+            return (_dangling(place),)
+        return (_missing(place),) if place.selector.declared else ()
+    if len(place.texts) > 1:
         return (
             Finding(
                 "several_keys",
-                f"{len(texts)} keys at {selector.place}: verifiers take any one (RFC 6376 §3.6.2.2)",
-                fix=f"Leave the key in use at {selector.place}; a new key needs a new selector",
-                evidence="\n".join(texts),
+                f"{len(place.texts)} keys at {place.selector.place}: verifiers take any one (RFC 6376 §3.6.2.2)",
+                fix=f"Leave the key in use at {place.selector.place}; a new key needs a new selector",
+                evidence=place.evidence,
             ),
         )
-    return tuple(_of_key(selector, texts[0]))
+    return (*_of_key(place, place.texts[0]), *_of_alias(place, platforms))
 
 
-def _missing(selector: Selector, answers: Sequence[str], alias: str) -> Finding:
-    led = f" (a CNAME leads to {alias}, where there is none)" if alias else ""
+def _missing(place: Place) -> Finding:
+    selector = place.selector
     return Finding(
         "key_missing",
-        f"no key at {selector.place}{led}: mail signed with selector {selector.name} fails DKIM",
+        f"no key at {selector.place}: mail signed with selector {selector.name} fails DKIM",
         fix=(
             f"Publish the TXT or CNAME record that the platform shows for {selector.place}, "
             f"or stop signing with {selector.name} and remove it from the configuration"
         ),
-        evidence="\n".join(answers),
+        evidence=place.evidence,
     )
 
 
-def _of_key(selector: Selector, text: str) -> Iterator[Finding]:
-    key = _parsed(text)
+def _dangling(place: Place) -> Finding:
+    selector = place.selector
+    return Finding(
+        "alias_dangling",
+        f"{selector.place} is a CNAME to {place.alias}, where there is no key: mail signed with it fails DKIM",
+        fix=(
+            f"Set the domain up again at the platform behind {place.alias} and publish the CNAME that it shows, "
+            f"or remove the CNAME at {selector.place}: whoever gets that name there signs as {selector.domain}"
+        ),
+        evidence=place.evidence,
+        severity=selector.severity(Severity.CRITICAL),
+    )
+
+
+def _of_key(place: Place, text: str) -> Iterator[Finding]:
+    selector, key = place.selector, _parsed(text)
     if isinstance(key, DkimError):
-        yield _invalid(selector, text, key.message)
+        yield _invalid(place, key.message)
     elif key.revoked:
         if selector.declared:
             yield Finding(
                 "key_revoked",
                 f"the key at {selector.place} is revoked (empty p=): mail signed with it fails DKIM",
                 fix=f"Sign with another selector and remove {selector.name} from the configuration, or publish its key again",
-                evidence=text,
+                evidence=place.evidence,
             )
-    elif not (key.allows_sha256 and key.for_email):
-        yield _invalid(selector, text, "h= or s= keeps verifiers from using it for mail")
+    elif not key.allows_sha256:
+        yield _invalid(
+            place, "h= allows only hashes that verifiers must not accept (RFC 8301 §3.1)"
+        )
+    elif not key.for_email:
+        yield _invalid(place, "s= allows it for other services than email")
     else:
-        yield from _of_strength(selector, text, key)
+        yield from _of_strength(place, key)
+        yield from _of_flags(place, key)
 
 
-def _invalid(selector: Selector, text: str, why: str) -> Finding:
+def _invalid(place: Place, why: str) -> Finding:
     return Finding(
         "key_invalid",
-        f"verifiers cannot use the key at {selector.place}: {why}",
-        fix=f"Publish the TXT record at {selector.place} again, exactly as the platform shows it",
-        evidence=text,
-        severity=selector.severity(Severity.CRITICAL),
+        f"verifiers cannot use the key at {place.selector.place}: {why}",
+        fix=f"Publish the TXT record at {place.selector.place} again, exactly as the platform shows it",
+        evidence=place.evidence,
+        severity=place.selector.severity(Severity.CRITICAL),
     )
 
 
-def _of_strength(selector: Selector, text: str, key: DkimKey) -> Iterator[Finding]:
-    if key.key_type is KeyType.RSA and key.bits < dkim.RECOMMENDED_RSA_BITS:
+def _of_strength(place: Place, key: DkimKey) -> Iterator[Finding]:
+    selector = place.selector
+    if key.key_type is not KeyType.RSA:
+        return
+    if key.bits < dkim.RECOMMENDED_RSA_BITS:
         refused = key.bits < dkim.MINIMUM_RSA_BITS
         consequence = "verifiers must not accept it" if refused else "it can be broken"
         yield Finding(
             "key_too_short" if refused else "key_short",
             f"the RSA key at {selector.place} has {key.bits} bits: {consequence} (RFC 8301 §3.2)",
             fix=f"Make a key of {dkim.RECOMMENDED_RSA_BITS} bits under a new selector, sign with it, then revoke {selector.name}",
-            evidence=text,
+            evidence=place.evidence,
             severity=selector.severity(Severity.CRITICAL) if refused else None,
         )
+    elif key.bits > dkim.LARGEST_RSA_BITS:
+        yield Finding(
+            "key_long",
+            f"the RSA key at {selector.place} has {key.bits} bits: verifiers need not accept more than "
+            f"{dkim.LARGEST_RSA_BITS} (RFC 8301 §3.2)",
+            fix=f"Make a key of {dkim.RECOMMENDED_RSA_BITS} bits under a new selector, sign with it, then revoke {selector.name}",
+            evidence=place.evidence,
+        )
+
+
+def _of_flags(place: Place, key: DkimKey) -> Iterator[Finding]:
+    where = place.selector.place
     if key.testing:
         yield Finding(
             "testing",
-            f"t=y at {selector.place}: verifiers may treat its mail as unsigned (RFC 6376 §3.6.1)",
-            fix=f"Remove t=y from the TXT record at {selector.place}",
-            evidence=text,
+            f"t=y at {where}: verifiers may treat its mail as unsigned (RFC 6376 §3.6.1)",
+            fix=f"Remove t=y from the TXT record at {where}",
+            evidence=place.evidence,
         )
+    if key.strict:
+        yield Finding(
+            "strict_identity",
+            f"t=s at {where}: signatures whose i= is a subdomain of {place.selector.domain} fail (RFC 6376 §3.6.1)",
+            fix=f"Nothing, where the signer sets no i= of a subdomain; else remove t=s from the record at {where}",
+            evidence=place.evidence,
+        )
+
+
+def _of_alias(place: Place, platforms: frozenset[str]) -> Iterator[Finding]:
+    platform = platform_of_key_host(place.alias) if place.alias else None
+    if platform is None or not platforms or any(keeps_keys(p, platform) for p in platforms):
+        return
+    yield Finding(
+        "platform_undeclared",
+        f"{place.selector.place} leads to a key of {platform}, and no sender of {place.selector.domain} runs on it",
+        fix=(
+            f"Declare the sender that runs on {platform} under `senders`, or remove the CNAME at "
+            f"{place.selector.place}: whoever holds that account there signs as {place.selector.domain}"
+        ),
+        evidence=place.evidence,
+    )
+
+
+def only_ed25519(places: Sequence[Place]) -> tuple[Finding, ...]:
+    """For a selector with an Ed25519 key: no selector of the domain has an RSA key to sign with beside it."""
+    keys = [place.key for place in places]
+    if any(key and key.key_type is KeyType.RSA for key in keys):
+        return ()
+    domain = places[0].selector.domain
+    return (
+        Finding(
+            "only_ed25519",
+            f"{domain} has only Ed25519 keys: verifiers that do not know them see its mail as unsigned",
+            fix=f"Sign with an RSA key of {dkim.RECOMMENDED_RSA_BITS} bits as well, under a selector of its own (RFC 8463 §3)",
+            evidence="\n".join(place.evidence for place in places if place.key),
+        ),
+    )
 
 
 def none_found(domain: str) -> Finding:
@@ -140,40 +224,3 @@ def none_found(domain: str) -> Finding:
         f"none of the usual selectors has a key for {domain}",
         fix="Declare the selectors in use (`dkim_selectors`): the `s=` of the DKIM-Signature header of a sent mail",
     )
-
-
-def watched(texts: tuple[str, ...]) -> str:
-    """The state that drift watches: the key record's text, white space squeezed; "" where there is none."""
-    squeezed = sorted(" ".join(text.split()) for text in texts)
-    return _SEVERAL + " | ".join(squeezed) if len(squeezed) > 1 else "".join(squeezed)
-
-
-def classify(accepted: str, seen: str) -> Drift | None:
-    """How two states of `watched` differ in meaning; a rotated or revoked key has changed, no more."""
-    if _tags(accepted) == _tags(seen):
-        return None
-    if not seen:
-        reason = "the key is gone: mail signed with it fails DKIM"
-        return Drift(Classification.VANISHED, reason)
-    now = _parsed(seen)
-    if isinstance(now, DkimError):
-        was_usable = bool(accepted) and isinstance(_parsed(accepted), DkimKey)
-        return Drift(
-            Classification.BROKEN if was_usable else Classification.CHANGED,
-            f"verifiers cannot use the record as it is now: {now.message}",
-        )
-    if not accepted:
-        return Drift(Classification.CHANGED, f"a new key of {now.bits} bits")
-    if now.revoked:
-        return Drift(Classification.CHANGED, "the key was revoked (empty `p`)")
-    return Drift(
-        Classification.CHANGED, f"another key or other tags; the key has {now.bits} bits now"
-    )
-
-
-def _tags(state: str) -> object:
-    """The record's tags without order and white space; the text itself where it is no tag list."""
-    tags = read_tags(state, fold_case=False)
-    if tags.problems or not tags.tags:
-        return state
-    return frozenset((tag.name, "".join(tag.value.split())) for tag in tags.tags)

@@ -15,6 +15,7 @@ from monitor.protocol.tags import TagList, read_tags
 
 MINIMUM_RSA_BITS = 1024  # RFC 8301 §3.2: verifiers MUST NOT accept less
 RECOMMENDED_RSA_BITS = 2048  # RFC 8301 §3.2: signers SHOULD use at least that
+LARGEST_RSA_BITS = 4096  # RFC 8301 §3.2: verifiers need not validate more
 _ED25519_BYTES = 32
 
 
@@ -65,6 +66,11 @@ class DkimKey:
     def allows_sha256(self) -> bool:
         """Whether ``h`` allows the one hash that is still accepted (RFC 8301 §3.1)."""
         return not self.hash_algorithms or "sha256" in self.hash_algorithms
+
+    @property
+    def usable(self) -> bool:
+        """Whether mail that is signed with it now can pass."""
+        return not self.revoked and self.for_email and self.allows_sha256
 
 
 def is_dkim(text: str) -> bool:

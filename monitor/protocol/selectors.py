@@ -1,6 +1,9 @@
-"""DKIM selectors that platforms use by default, to be tried where none is declared."""
+"""DKIM selectors that platforms use by default, and the hosts to which they have customers alias keys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from monitor.protocol.names import folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +48,52 @@ USUAL_SELECTORS: tuple[UsualSelector, ...] = (
     UsualSelector("mail"),  # OpenDKIM's and Rspamd's examples, older Brevo
     UsualSelector("dkim"),  # Rspamd's default
 )
+
+# Where the CNAME at a selector ends, by the suffix of the name: what platforms tell their customers
+# to publish. A missing or outdated entry costs a platform's name, never a finding.
+_KEY_HOSTS: Mapping[str, str] = {
+    "onmicrosoft.com": "microsoft365",
+    "dkim.mail.microsoft": "microsoft365",
+    "sendgrid.net": "sendgrid",
+    "dkim.amazonses.com": "ses",
+    "mcsv.net": "mailchimp",
+    "mandrillapp.com": "mandrill",
+    "mailgun.com": "mailgun",
+    "mailgun.org": "mailgun",
+    "dkim.brevo.com": "brevo",
+    "_domainkey.mailersend.net": "mailersend",
+    "dkim.smtp2go.net": "smtp2go",
+    "custdkim.salesforce.com": "salesforce",
+    "hubspotemail.net": "hubspot",
+    "_domainkey.zendesk.com": "zendesk",
+    "freshemail.io": "freshdesk",
+    "_domainkey.helpscout.net": "helpscout",
+    "dkim.intercom.io": "intercom",
+    "ccsend.com": "constant_contact",
+    "acems1.com": "activecampaign",
+    "email.myshopify.com": "shopify",
+    "dkim.atlassian.net": "atlassian",
+    "dkim.fmhosted.com": "fastmail",
+    "domains.proton.ch": "proton",
+    "icloudmailadmin.com": "icloud",
+    "dkim.ionos.com": "ionos",
+    "gandimail.net": "gandi",
+}
+# Platforms that send through another one, whose keys their customers alias.
+_SENDS_THROUGH: Mapping[str, str] = {"klaviyo": "sendgrid", "resend": "ses"}
+
+
+def platform_of_key_host(host: str) -> str | None:
+    """The platform that keeps the keys under this name; None where it is none that we know.
+
+    >>> platform_of_key_host("s1.domainkey.u123.wl.sendgrid.net")
+    'sendgrid'
+    """
+    labels = folded(host).split(".")
+    suffixes = (".".join(labels[cut:]) for cut in range(len(labels)))
+    return next((_KEY_HOSTS[suffix] for suffix in suffixes if suffix in _KEY_HOSTS), None)
+
+
+def keeps_keys(platform: str, key_platform: str) -> bool:
+    """Whether mail sent with `platform` may be signed with a key that `key_platform` keeps."""
+    return platform == key_platform or _SENDS_THROUGH.get(platform) == key_platform
