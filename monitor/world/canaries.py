@@ -91,6 +91,7 @@ class CanaryWatch:
         self._resolver_verdict = _Verdict(self._ask_resolver, clock=clock)
         self._network_verdict = _Verdict(self._ask_network, clock=clock)
         self._port25_verdict = _Verdict(self._ask_port25, clock=clock)
+        self._https_verdict = _Verdict(self._ask_https, clock=clock)
 
     async def resolver(self) -> str | None:
         """Why our resolver cannot be believed."""
@@ -105,9 +106,11 @@ class CanaryWatch:
         if self._evidence.open(port, GOOD_SECONDS):
             return None
         trouble = await self.network()
-        if trouble is not None or port != SMTP_PORT or not self._port25:
-            return trouble
-        return await self._port25_verdict.trouble()
+        if trouble is None and port == SMTP_PORT and self._port25:
+            return await self._port25_verdict.trouble()
+        if trouble is None and port == HTTPS_PORT:
+            return await self._https_verdict.trouble()
+        return trouble
 
     async def _ask_resolver(self) -> str | None:
         ours = ", ".join(map(str, self._resolver.nameservers)) or "(none)"
@@ -129,11 +132,20 @@ class CanaryWatch:
             return None
         if not self._reachable_at:
             return None if _has_route() else f"this machine has no route to the internet; {trouble}"
+        failure = await self._unreached()
+        return failure and f"our network reaches nothing: {failure}; {trouble}"
+
+    async def _ask_https(self) -> str | None:
+        failure = await self._unreached()
+        return failure and f"connections to port 443 leave here for nobody ({failure})"
+
+    async def _unreached(self) -> str | None:
+        """How a canary was not reached over HTTPS; None where another was, and be it that it refused."""
         attempts = [self._connect(address, HTTPS_PORT) for address in self._reachable_at]
-        failures = await asyncio.gather(*attempts)
-        if any(failure is None or failure.refused for failure in failures):
+        failures = [failure for failure in await asyncio.gather(*attempts) if failure is not None]
+        if len(failures) < len(attempts) or any(failure.refused for failure in failures):
             return None
-        return f"our network reaches nothing: {failures[0]}; {trouble}"
+        return failures[0].reason if failures else None
 
     async def _ask_port25(self) -> str | None:
         failures = []

@@ -233,6 +233,19 @@ async def test_a_closed_port_25_is_told_as_our_trouble(
     assert await canaries.egress(587) is None, "other ports are not judged by it"
 
 
+@pytest.mark.parametrize(("address", "closed"), CANARY_ADDRESSES)
+async def test_a_closed_port_443_is_told_as_our_trouble(
+    dns_server: StartDns, unused_port: int, address: str, closed: bool
+) -> None:
+    nameserver = Nameserver()
+    nameserver.address = address
+    server = await dns_server(nameserver)
+    canaries = watch(server, FakeClock(0), ports={443: unused_port}, allow="0.0.0.0/0")
+    trouble = await canaries.egress(443)
+    assert (trouble is not None) is closed
+    assert not closed or f"port 443 leave here for nobody ({address} port 443:" in trouble
+
+
 async def test_a_dead_network_is_the_reason_for_every_port(
     dns_server: StartDns, route: Callable[[bool], None]
 ) -> None:
