@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitor.lab.marks import Mark, evidence_document
 from monitor.protocol import bimi
 from monitor.protocol.bimi import Evidence, EvidenceError, MarkKind
-from monitor.protocol.bimi.evidence import MOST_READ
+from monitor.protocol.bimi.evidence import MOST_EVIDENCE
 
 REAL = Path(__file__).parent / "mark_certificates"
 VMC, CMC = ((REAL / f"{kind}.pem").read_bytes() for kind in ("vmc", "cmc"))
@@ -111,7 +111,7 @@ def test_names_stand_for_the_domain_or_the_one_above(names: list[str], covered: 
     [
         (b"", "pem"),
         (LOGO, "pem"),
-        (b"x" * (MOST_READ + 1), "size"),
+        (b"x" * (MOST_EVIDENCE + 1), "size"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "certificate"),
         (b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----", "certificate"),
     ],

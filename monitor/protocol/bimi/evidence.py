@@ -26,7 +26,7 @@ from monitor.protocol.bimi.svg import Svg, read_svg
 from monitor.protocol.names import folded
 from monitor.protocol.problem import Problem, RecordError, quoted
 
-MOST_READ = 64 * 1024
+MOST_EVIDENCE = 64 * 1024
 """Beyond that an evidence document is not read."""
 
 _MOST_CERTIFICATES = 6
@@ -149,8 +149,8 @@ def same_logo(one: Svg, other: Svg) -> bool:
 
 
 def _certificates(data: bytes, problems: list[Problem]) -> list[x509.Certificate]:
-    if len(data) > MOST_READ:
-        raise EvidenceError("size", f"{len(data)} bytes are more than {MOST_READ}")
+    if len(data) > MOST_EVIDENCE:
+        raise EvidenceError("size", f"{len(data)} bytes are more than {MOST_EVIDENCE}")
     blocks = [found[1] for found in _PEM.finditer(data)]
     if not blocks:
         raise EvidenceError("pem", "no certificate in PEM (RFC 7468)")
