@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Annotated, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from checks.smtp import certificate, evaluate
-from checks.smtp.certificate import Limits
-from checks.smtp.evaluate import Conversed
+from checks.smtp import certificate, evaluate, greeting, starttls
+from checks.smtp.conversed import Conversed
 from monitor.check import (
     About,
     Code,
     Confirm,
     DnsAnswer,
+    Duration,
     Gauge,
     Question,
     Settings,
@@ -22,22 +23,30 @@ from monitor.check import (
     SmtpFailure,
     World,
 )
-from monitor.model import HostTarget, Look, LookState, Outcome, Severity
+from monitor.model import Drift, HostTarget, Look, LookState, Outcome, Severity
 
 MAX_ADDRESSES = 8
 """Of one host: enough for every real one, and no more connections than a guest should make."""
 
+TLS_PROTOCOL_HELP = (
+    "1 where the host accepts the TLS version, 0 where it does not: negotiated (check smtp), "
+    "or each tried (check smtp_audit)."
+)
 REMEMBERED_SECONDS = 7 * 86400.0
 _IPV6_WORKS = "IPv6 works"
 
 
 class SmtpSettings(Settings):
-    """When a certificate's end is near; of a short-lived one, the last third and eighth of its life."""
+    """When a certificate's end is near (of a short-lived one, the last third and eighth of its life), and slowness."""
 
     certificate_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 21
     certificate_critical_days: Annotated[
         float, Field(gt=0, validate_default=True, description="Days before its end.")
     ] = 7
+    slow_banner: Annotated[
+        Duration, Field(gt=0, description="From when on a greeting comes late.")
+    ] = 10.0
+    """Above the six seconds that postfix's postscreen lets everyone wait whom it does not know."""
 
     @field_validator("certificate_critical_days")
     @classmethod
@@ -69,6 +78,9 @@ class SmtpCheck:
             ),
             Code("tls_failed", Severity.WARNING, "TLS does not come about"),
             Code("tls_outdated", Severity.WARNING, "TLS older than 1.2"),
+            Code("cipher_weak", Severity.WARNING, "a cipher suite that protects too little"),
+            *starttls.CODES,
+            *greeting.CODES,
             *certificate.CODES,
         ),
         gauges=(
@@ -80,8 +92,17 @@ class SmtpCheck:
             ),
             Gauge(
                 "tls_protocol_accepted",
-                "1 for each TLS version negotiated with the host.",
-                labels=("target", "domain", "protocol"),
+                TLS_PROTOCOL_HELP,
+                labels=("target", "domain", "check", "protocol"),
+            ),
+            Gauge(
+                "smtp_extension_offered",
+                "1 where each address of the host offers the extension, 0 where one does not.",
+                labels=("target", "domain", "extension"),
+            ),
+            Gauge(
+                "smtp_size_limit_bytes",
+                "The largest message that the host takes; the lowest of its addresses, absent where none is told.",
             ),
             Gauge(
                 "certificate_not_after_timestamp_seconds",
@@ -89,12 +110,16 @@ class SmtpCheck:
             ),
         ),
         confirm=Confirm.OTHER_PATH,
+        drift_codes=starttls.DRIFT_CODES,
     )
 
     def __init__(self, settings: SmtpSettings) -> None:
-        self._limits = Limits(
-            warning=settings.certificate_warning_days * 86400,
-            critical=settings.certificate_critical_days * 86400,
+        self._limits = evaluate.Limits(
+            certificates=certificate.Limits(
+                warning=settings.certificate_warning_days * 86400,
+                critical=settings.certificate_critical_days * 86400,
+            ),
+            banner_seconds=settings.slow_banner,
         )
 
     async def run(self, target: HostTarget, world: World) -> Outcome:
@@ -105,11 +130,17 @@ class SmtpCheck:
         if not addresses:
             return Outcome((Look.known(evaluate.NAME, (evaluate.unresolvable(target),)),))
         conversed = await _converse(target, addresses, world)
-        looks = evaluate.looks(target, conversed, self._limits, world.clock.now())
+        looks = evaluate.looks(
+            target, conversed, self._limits, world.clock.now(), complete=not blindness
+        )
         if all(look.state is LookState.UNKNOWN for look in looks):
             # As a whole, so that all that was known of the host stays shown.
-            return Outcome.unknown("; ".join(dict.fromkeys(look.reason for look in looks)))
+            return Outcome.unknown("; ".join(dict.fromkeys(one.unknown for one in conversed)))
         return Outcome(looks, samples=tuple(evaluate.samples(conversed)), incomplete=blindness)
+
+    def classify(self, accepted: str, seen: str) -> Drift | None:
+        """Whether STARTTLS was withdrawn or gained; None where neither."""
+        return starttls.classify(accepted, seen)
 
 
 async def _addresses(host: str, world: World) -> tuple[list[str], str]:
@@ -144,7 +175,18 @@ async def _converse(target: HostTarget, addresses: Sequence[str], world: World) 
     )
     if any(_is_ipv6(talk.address) and "connect" in talk.phases for talk in talks):
         world.memory.put(_IPV6_WORKS, value=True, seconds=REMEMBERED_SECONDS)
-    return [await _judged(target, talk, world) for talk in talks]
+    judged = [await _judged(target, talk, world) for talk in talks]
+    return await _named(judged, world) if target.own else judged
+
+
+async def _named(conversed: Sequence[Conversed], world: World) -> list[Conversed]:
+    """The same, with whether the name that our own host gives itself has an address; others' is theirs."""
+    names = [greeting.greeting_name(one.conversation) for one in conversed]
+    asked = sorted({name for name in names if greeting.is_full_name(name)})
+    answers = await world.dns.ask_many([Question(n, t) for n in asked for t in ("A", "AAAA")])
+    pairs = zip(asked, answers[::2], answers[1::2], strict=True)
+    dead = {name for name, *both in pairs if all(a.known and not a.records for a in both)}
+    return [replace(one, nameless=n in dead) for one, n in zip(conversed, names, strict=True)]
 
 
 async def _judged(target: HostTarget, talk: SmtpConversation, world: World) -> Conversed:

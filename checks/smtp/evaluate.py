@@ -3,45 +3,24 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from checks.smtp import certificate
-from checks.smtp.certificate import Limits
-from monitor.check import SmtpConversation, SmtpFailure
+from checks.smtp import certificate, greeting, starttls
+from checks.smtp.conversed import Conversed
+from monitor.check import SmtpFailure, TlsSession
 from monitor.model import Finding, HostTarget, Look, Sample, Severity
+from monitor.protocol.cipher_suites import weakness
 from monitor.protocol.tls import is_outdated
 
+IMPLICIT_TLS_PORT = 465
 NAME = "name"
 """The subject of a host that has no address to look at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Conversed:
-    """A conversation with one address.
+class Limits:
+    """From when on things are said: a certificate's end, and the seconds until a host greets."""
 
-    Attributes:
-        ours: why its failure lies with ourselves; "" where it does not.
-        matters: False where we could never see such an address, so that it must not blind us to the others.
-    """
-
-    conversation: SmtpConversation
-    ours: str = ""
-    matters: bool = True
-
-    @property
-    def unknown(self) -> str:
-        """Why nothing was learnt of the host; "" where something was."""
-        talk = self.conversation
-        if self.ours:
-            return self.ours
-        if talk.failure is SmtpFailure.FORBIDDEN:
-            return f"{talk.address}: {talk.reason}"
-        if _temporary(talk) and not _starttls_refused(talk):
-            return f"{talk.address} is busy and asks to come later: {talk.reason}"
-        return ""
-
-    @property
-    def reached(self) -> bool:
-        """Whether the host answered at this address, whatever it said."""
-        return self.conversation.failure not in {SmtpFailure.CONNECT, SmtpFailure.TIMEOUT}
+    certificates: certificate.Limits
+    banner_seconds: float
 
 
 def unresolvable(target: HostTarget) -> Finding:
@@ -54,34 +33,42 @@ def unresolvable(target: HostTarget) -> Finding:
 
 
 def looks(
-    target: HostTarget, conversed: Sequence[Conversed], limits: Limits, now: float
+    target: HostTarget,
+    conversed: Sequence[Conversed],
+    limits: Limits,
+    now: float,
+    *,
+    complete: bool,
 ) -> tuple[Look, ...]:
-    """A look at each address. That one of several is dead is a warning, that all are is critical."""
+    """A look at each address; not `complete`: there may be others. That one of several is dead is a warning, that all are is critical.
+
+    Where TLS begins with STARTTLS, that it is offered is a subject of its own.
+    """
     dead = not any(one.reached for one in conversed if not one.ours)
-    return tuple(_look(target, one, limits, now, all_dead=dead) for one in conversed)
+    addresses = tuple(_look(target, one, limits, now, all_dead=dead) for one in conversed)
+    implicit = target.port == IMPLICIT_TLS_PORT
+    return addresses if implicit else (*addresses, starttls.look(conversed, complete=complete))
 
 
 def _look(
     target: HostTarget, one: Conversed, limits: Limits, now: float, *, all_dead: bool
 ) -> Look:
-    address = one.conversation.address
+    talk = one.conversation
     if one.unknown:
-        return Look.unknown(address, one.unknown, weight=float(one.matters))
+        return Look.unknown(talk.address, one.unknown, weight=float(one.matters))
     found = (
-        *_conversation_findings(target, one.conversation, all_dead=all_dead),
-        *_encryption_findings(target, one.conversation),
-        *(
-            certificate.findings(target, one.conversation.tls, limits, now)
-            if one.conversation.tls
-            else ()
-        ),
+        *_conversation_findings(target, one, all_dead=all_dead),
+        *greeting.findings(target, one, limits.banner_seconds),
+        *_encryption_findings(target, one),
+        *(certificate.findings(target, talk.tls, limits.certificates, now) if talk.tls else ()),
     )
-    return Look.known(address, found)
+    return Look.known(talk.address, found)
 
 
 def _conversation_findings(
-    target: HostTarget, talk: SmtpConversation, *, all_dead: bool
+    target: HostTarget, one: Conversed, *, all_dead: bool
 ) -> Iterator[Finding]:
+    talk = one.conversation
     where = f"{target.name} at {talk.address}"
     evidence = "\n".join(filter(None, [talk.reason, talk.banner]))
     match talk.failure:
@@ -93,7 +80,7 @@ def _conversation_findings(
                 evidence=evidence,
                 severity=Severity.CRITICAL if all_dead else Severity.WARNING,
             )
-        case SmtpFailure.REPLY if not _starttls_refused(talk):
+        case SmtpFailure.REPLY if not one.starttls_refused:
             yield Finding(
                 "refuses",
                 f"{where} refuses to talk ({talk.reply_code})",
@@ -112,13 +99,13 @@ def _conversation_findings(
             )
 
 
-def _encryption_findings(target: HostTarget, talk: SmtpConversation) -> Iterator[Finding]:
+def _encryption_findings(target: HostTarget, one: Conversed) -> Iterator[Finding]:
+    talk = one.conversation
     where = f"{target.name} at {talk.address}"
-    refused = _starttls_refused(talk)
-    if talk.starttls_offered is False or refused:
+    if one.offers_starttls is False:
         yield Finding(
             "starttls_missing",
-            f"{where} {'offers STARTTLS and refuses it' if refused else 'does not offer STARTTLS'}",
+            f"{where} {'offers STARTTLS and refuses it' if one.starttls_refused else 'does not offer STARTTLS'}",
             fix="Configure a certificate and TLS in the mail server; see that no firewall strips STARTTLS from its answer.",
             evidence=talk.reason or f"EHLO: {' '.join(sorted(talk.extensions)) or 'no extension'}",
         )
@@ -138,23 +125,25 @@ def _encryption_findings(target: HostTarget, talk: SmtpConversation) -> Iterator
             fix="See that certificate and key belong together and that TLS 1.2 and 1.3 are allowed with usual ciphers.",
             evidence=talk.reason,
         )
-    if talk.tls and is_outdated(talk.tls.protocol):
+    if talk.tls:
+        yield from _session_findings(where, talk.tls)
+
+
+def _session_findings(where: str, tls: TlsSession) -> Iterator[Finding]:
+    if is_outdated(tls.protocol):
         yield Finding(
             "tls_outdated",
-            f"{where} speaks {talk.tls.protocol} and nothing newer (RFC 8996)",
+            f"{where} speaks {tls.protocol} and nothing newer (RFC 8996)",
             fix="Allow TLS 1.2 and 1.3, and forbid what is older.",
-            evidence=f"{talk.tls.protocol}, {talk.tls.cipher}",
+            evidence=f"{tls.protocol}, {tls.cipher}",
         )
-
-
-def _temporary(talk: SmtpConversation) -> bool:
-    code = talk.reply_code
-    return talk.failure is SmtpFailure.REPLY and code is not None and 400 <= code < 500  # noqa: PLR2004 - RFC 5321 §4.2.1
-
-
-def _starttls_refused(talk: SmtpConversation) -> bool:
-    """STARTTLS was offered and the command was answered with an error."""
-    return talk.failure is SmtpFailure.REPLY and bool(talk.starttls_offered) and talk.tls is None
+    if weak := weakness(tls.cipher):
+        yield Finding(
+            "cipher_weak",
+            f"{where} chooses a weak cipher suite ({weak}) though better ones were offered (RFC 9325)",
+            fix="Allow suites with AES-GCM or ChaCha20 (postfix: smtpd_tls_ciphers = medium), and prefer the server's order.",
+            evidence=f"{tls.protocol}, {tls.cipher}",
+        )
 
 
 def samples(conversed: Sequence[Conversed]) -> Iterator[Sample]:
@@ -168,9 +157,10 @@ def samples(conversed: Sequence[Conversed]) -> Iterator[Sample]:
             slowest[phase] = max(seconds, slowest.get(phase, 0.0))
     for phase, seconds in slowest.items():
         yield Sample("smtp_phase_duration_seconds", seconds, {"phase": phase})
+    yield from greeting.samples(talks)
     sessions = [talk.tls for talk in talks if talk.tls]
     for protocol in sorted({session.protocol for session in sessions}):
-        yield Sample("tls_protocol_accepted", 1.0, {"protocol": protocol})
+        yield Sample("tls_protocol_accepted", 1.0, {"check": "smtp", "protocol": protocol})
     ends = [session.chain[0].not_after.timestamp() for session in sessions if session.chain]
     if ends:
         yield Sample("certificate_not_after_timestamp_seconds", min(ends))

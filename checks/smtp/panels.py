@@ -25,7 +25,7 @@ PANELS = (
         title="TLS versions of mail hosts",
         expr=(
             "max by (target, protocol)"
-            ' (deliverability_tls_protocol_accepted{domain=~"$domain"}) == 1'
+            ' (deliverability_tls_protocol_accepted{domain=~"$domain",check="smtp"}) == 1'
         ),
         kind="table",
         legend="{{target}} {{protocol}}",
@@ -39,5 +39,23 @@ PANELS = (
         unit="s",
         legend="{{target}} {{phase}}",
         description="At the slowest address. A slow banner is often a full queue or a slow blocklist.",
+    ),
+    Panel(
+        title="Extensions that mail hosts lack",
+        expr=(
+            "max by (target, extension)"
+            ' (deliverability_smtp_extension_offered{domain=~"$domain"}) == 0'
+        ),
+        kind="table",
+        legend="{{target}} {{extension}}",
+        description="PIPELINING, SIZE, 8BITMIME, SMTPUTF8: not offered at one of its addresses at least.",
+    ),
+    Panel(
+        title="Largest message that mail hosts take",
+        expr='min by (target) (deliverability_smtp_size_limit_bytes{domain=~"$domain"})',
+        kind="table",
+        unit="bytes",
+        legend="{{target}}",
+        description="As told by SIZE; absent where no limit is told.",
     ),
 )

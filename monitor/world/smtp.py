@@ -41,6 +41,7 @@ class _Notes:
     phase: str = "connect"
     phases: dict[str, float] = field(default_factory=dict)
     banner: str = ""
+    greeting: str = ""
     extensions: dict[str, str] = field(default_factory=dict)
     starttls_offered: bool | None = None
     tls: TlsSession | None = None
@@ -54,11 +55,17 @@ class _Notes:
         yield
         self.phases[phase] = self.clock.monotonic() - started
 
+    def greeted(self, reply: str) -> None:
+        """Take what a reply to EHLO tells; the last one counts."""
+        self.greeting = reply.partition("\n")[0].strip()
+        self.extensions = _extensions(reply)
+
     def conversation(self, end: _EndedError | None) -> SmtpConversation:
         return SmtpConversation(
             address=self.address,
             phases=self.phases,
             banner=self.banner,
+            greeting=self.greeting,
             extensions=self.extensions,
             starttls_offered=self.starttls_offered,
             tls=self.tls,
@@ -157,7 +164,7 @@ class SmtpProber:
         with notes.timed("banner"):
             notes.banner = await self._reply(guest, notes, _READY)
         with notes.timed("ehlo"):
-            notes.extensions = _extensions(await self._command(guest, notes, _DONE, "EHLO", helo))
+            notes.greeted(await self._command(guest, notes, _DONE, "EHLO", helo))
         if not implicit:
             notes.starttls_offered = "STARTTLS" in notes.extensions
         if notes.starttls_offered:
@@ -169,7 +176,7 @@ class SmtpProber:
                 await guest.upgrade(self._context, host, self._command_seconds)
             self._read_session(guest, notes)
             notes.phase = "ehlo"
-            notes.extensions = _extensions(await self._command(guest, notes, _DONE, "EHLO", helo))
+            notes.greeted(await self._command(guest, notes, _DONE, "EHLO", helo))
         await _leave(guest)
 
     async def _open_tls(

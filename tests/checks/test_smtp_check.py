@@ -49,8 +49,8 @@ async def test_the_addresses_of_a_host_are_shown_together() -> None:
         "smtp_up": 1.0,
         "smtp_phase_duration_seconds connect": 0.4,
         "smtp_phase_duration_seconds tls": 0.2,
-        "tls_protocol_accepted TLSv1.2": 1.0,
-        "tls_protocol_accepted TLSv1.3": 1.0,
+        "tls_protocol_accepted smtp TLSv1.2": 1.0,
+        "tls_protocol_accepted smtp TLSv1.3": 1.0,
         "certificate_not_after_timestamp_seconds": early.timestamp(),
     }
 
@@ -131,5 +131,5 @@ async def test_addresses_that_are_not_told_after_a_restart_are_said_to_be_missin
             smtp={("2001:db8::1", 25): talk},
         )
     )
-    assert [look.subject for look in outcome.looks] == ["2001:db8::1"]
+    assert [look.subject for look in outcome.looks] == ["2001:db8::1", "starttls"]
     assert "A: timeout" in outcome.incomplete

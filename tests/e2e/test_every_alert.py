@@ -65,7 +65,7 @@ ROUNDS: tuple[Mapping[str, tuple[Expected, ...]], ...] = (
         "hook-secret-wrong": (("HookRejecting", {"hook": "newsletter"}),),
     },
     {
-        "starttls-withdrawn": (("StarttlsMissing", SHOP),),
+        "starttls-withdrawn": (("StarttlsMissing", SHOP), ("StarttlsWithdrawn", SHOP)),
         "certificate-misnamed": (("MailHostWarning", NEWS),),
         "mx-stalled": (("CheckOverdue", {"check": "smtp"}),),
         "resolver-refusing-blocklists": (

@@ -1,8 +1,10 @@
 """The prober against real SMTP and TLS servers on loopback, polite and hostile ones."""
 
 import asyncio
+import re
 import ssl
 import time
+import tracemalloc
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -109,6 +111,7 @@ async def test_a_polite_conversation_shows_all_there_is(smtp_server: StartSmtp) 
     seen = await prober(port).converse("127.0.0.1", HOST, 25)
     assert (seen.failure, seen.reason, seen.reply_code) == (None, "", None)
     assert seen.banner.startswith(HOST)
+    assert seen.greeting == HOST
     assert seen.starttls_offered is True
     assert not seen.injected
     assert "SIZE" in seen.extensions
@@ -271,6 +274,30 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
+async def endless_greeting(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"220-mx welcomes you\r\n" * 10)
+        await writer.drain()
+
+
+async def long_lines(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"250-" + b"x" * 1900 + b"\r\n")
+        await writer.drain()
+
+
+async def endless_inside_tls(writer: asyncio.StreamWriter) -> None:
+    await writer.start_tls(context_for())
+    await endless_lines(writer)
+
+
+async def glued(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"220 go\r\n")
+    for _ in range(1000):
+        writer.write(b"250-x\r\n" * 1000)
+        await writer.drain()
+
+
 BANNER, EHLO = b"220 mx ESMTP\r\n", b"250-mx\r\n250 STARTTLS\r\n"
 UNPRINTABLE = b"220 \xff\xfe\x1b[31m\r\n"
 
@@ -284,6 +311,18 @@ HOSTILE = {
     "an endless reply": (plays(BANNER, then=endless_lines), "protocol", "more than 100 lines"),
     "a line of 10 MB": (plays(BANNER, then=endless_line), "protocol", "longer than 2048 bytes"),
     "a banner of 10 MB": (plays(then=endless_line), "protocol", "longer than 2048 bytes"),
+    "an endless banner": (plays(then=endless_greeting), "protocol", "more than 100 lines"),
+    "gigantic lines": (plays(BANNER, then=long_lines), "protocol", "more than 65536 bytes"),
+    "an endless reply inside TLS": (
+        plays(BANNER, EHLO, b"220 go\r\n", then=endless_inside_tls),
+        "protocol",
+        "more than 100 lines",
+    ),
+    "seven megabytes behind STARTTLS": (
+        plays(BANNER, EHLO, b"", then=glued),
+        "protocol",
+        "more than 100 lines",
+    ),
     "hanging up at once": (plays(then=hang_up), "protocol", "closed the connection"),
     "hanging up after EHLO": (plays(BANNER, then=hang_up), "protocol", "closed the connection"),
     "not SMTP": (plays(b"SSH-2.0-OpenSSH_9.2\r\n"), "protocol", "Malformed"),
@@ -332,6 +371,25 @@ async def test_whatever_a_server_does_the_conversation_ends_with_its_reason(
     assert reason in seen.reason
     assert "connect" in seen.phases
     assert (seen.reply_code is not None) == (failure == "reply")
+
+
+GREEDY = [what for what in HOSTILE if re.search("endless|10 MB|gigantic|megabytes", what)]
+MOST_MEMORY = 10 * 2**20
+
+
+@pytest.mark.parametrize("what", GREEDY)
+async def test_whatever_a_server_sends_little_memory_is_used(
+    tcp_server: StartTcp, what: str
+) -> None:
+    """The server's own included."""
+    port = await tcp_server(HOSTILE[what][0])
+    client = prober(port, command_seconds=0.5)
+    tracemalloc.start()
+    try:
+        await client.converse("127.0.0.1", HOST, 25)
+        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
+    finally:
+        tracemalloc.stop()
 
 
 async def test_the_whole_conversation_has_a_limit_too(tcp_server: StartTcp) -> None:
