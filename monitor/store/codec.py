@@ -1,15 +1,17 @@
-"""Kept states and baselines as JSON text and back, exactly.
+"""Kept states, baselines and records' changes as JSON text and back, exactly.
 
 Fields at their default are left out, so that the many quiet targets stay small. Text is ASCII with
 escapes: whatever a server sent (lone surrogates, control characters) comes back as it was.
 """
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from monitor.model import Finding, Sample, Severity, Status
 from monitor.store.kept import Baseline, Change, Kept, KeptFinding, KeptSubject
+from monitor.store.records import RecordChange, RecordEvent
 
 _Json = dict[str, Any]
 
@@ -73,12 +75,37 @@ def encode_baseline(baseline: Baseline) -> str:
             "classification": baseline.classification,
             "reason": baseline.reason,
         }
+        | _filled(
+            {
+                "accepted_by": baseline.accepted_by,
+                "accepted_reason": baseline.accepted_reason,
+            }
+        )
     )
 
 
 def decode_baseline(text: str) -> Baseline:
     """What `encode_baseline` was given. Raises ValueError or TypeError where the text is not one of its."""
-    return Baseline(**_object(text))
+    fields = _object(text)
+    # The same few names in every record: one text of each in memory.
+    return Baseline(**fields | {"accepted_by": sys.intern(fields.get("accepted_by", ""))})
+
+
+def encode_change(change: RecordChange) -> str:
+    """JSON text."""
+    fields: _Json = {"at": change.at, "event": change.event, "text": change.text}
+    optional: _Json = {
+        "classification": change.classification,
+        "reason": change.reason,
+        "by": change.by,
+    }
+    return _text(fields | _filled(optional))
+
+
+def decode_change(text: str) -> RecordChange:
+    """What `encode_change` was given. Raises ValueError, KeyError or TypeError where the text is not one of its."""
+    fields = _object(text)
+    return RecordChange(**fields | {"event": RecordEvent(fields["event"])})
 
 
 def _subject_out(key: str, subject: KeptSubject) -> _Json:

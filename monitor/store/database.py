@@ -16,10 +16,13 @@ import structlog
 
 from monitor.model import Event
 from monitor.store import events as event_tables
+from monitor.store import history as history_table
 from monitor.store.codec import decode_baseline, decode_kept
 from monitor.store.error import StoreError
 from monitor.store.events import Dimension
+from monitor.store.history import HistoryWrite, RecordKey, TargetKey
 from monitor.store.kept import Baseline, Kept
+from monitor.store.records import RecordChange
 from monitor.store.schema import APPLICATION_ID, MIGRATIONS
 
 T = TypeVar("T")
@@ -51,6 +54,7 @@ class Batch:
     Attributes:
         kept: (check, target) -> JSON; baselines: (check, target, subject) -> JSON;
             discoveries: domain -> JSON.
+        history: what happens to the histories of a target's records.
         events: the events of each caller.
         now: seconds since the epoch.
     """
@@ -58,6 +62,7 @@ class Batch:
     kept: Mapping[Key, str | None]
     baselines: Mapping[Key, str | None]
     discoveries: Mapping[str, str | None]
+    history: Mapping[TargetKey, HistoryWrite]
     events: Sequence[Sequence[Event]]
     now: float
 
@@ -127,6 +132,10 @@ class Database:
     ) -> event_tables.Windows:
         """See `events.read_windows`. Raises StoreError where the file cannot be read."""
         return self._guarded(lambda db: event_tables.read_windows(db, sender, domain, seconds, now))
+
+    def history(self, targets: Sequence[TargetKey]) -> dict[RecordKey, list[RecordChange]]:
+        """See `history.read`. Raises StoreError where the file cannot be read."""
+        return self._guarded(lambda db: history_table.read(db, targets))
 
     def probe(self) -> None:
         """Raises StoreError where the file does not answer; after an error also where it cannot be written."""
@@ -213,6 +222,7 @@ class Database:
             ("domain",),
             {(domain,): text for domain, text in batch.discoveries.items()},
         )
+        history_table.write(db, batch.history)
         counted: list[int] = []
         added: Counter[Dimension] = Counter()
         if batch.events:

@@ -8,6 +8,12 @@ from monitor.model import Finding, Sample, Status
 HOLD_SECONDS = 7 * 86400
 """How long a finding stays shown after it was last seen, where nobody could look since."""
 
+FIRST_SIGHT = "first sight"
+"""Who accepted a record that nobody accepted: the first state seen is taken for the right one."""
+
+CONFIGURATION = "configuration"
+"""Who accepted a record that `checks.<name>.baselines` gives."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptFinding:
@@ -84,7 +90,8 @@ class Baseline:
     """The accepted state of a watched record of one subject, and the last state seen.
 
     `classification` and `reason` say how `seen` differs ("" where it does not); `changed_at` is when
-    `seen` last became what it is.
+    `seen` last became what it is. `accepted_by` is a person, `FIRST_SIGHT`, `CONFIGURATION`, or "" where
+    nobody gave a name; `accepted_reason` is that person's, "" where none was given.
     """
 
     check: str
@@ -96,3 +103,5 @@ class Baseline:
     changed_at: float
     classification: str = ""
     reason: str = ""
+    accepted_by: str = ""
+    accepted_reason: str = ""

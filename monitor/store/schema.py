@@ -8,6 +8,7 @@ APPLICATION_ID: Final = 0x444C5642
 # `seen_event` holds a hash of source and id, not the id: an id may contain a recipient's address.
 # `dimension` gives each combination of labels a small integer, so that buckets are integers only.
 # `bucket` is ordered by dimension first: a window reads a range, not every sender's minutes.
+# `record_history` has a row a change; `number` counts up within a record. A record that never changed has none.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         """CREATE TABLE kept (
@@ -27,5 +28,10 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE total (dimension INTEGER PRIMARY KEY, n INTEGER NOT NULL)",
         "CREATE TABLE seen_event (key BLOB NOT NULL PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID",
         "CREATE INDEX seen_event_at ON seen_event (at)",
+    ),
+    (
+        """CREATE TABLE record_history (
+            check_name TEXT NOT NULL, target TEXT NOT NULL, subject TEXT NOT NULL, number INTEGER NOT NULL,
+            state TEXT NOT NULL, PRIMARY KEY (check_name, target, subject, number)) WITHOUT ROWID""",
     ),
 )

@@ -1,7 +1,7 @@
 """The store: what is kept, mirrored in memory, and what happened to mail, durable before it is acknowledged."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,8 +17,10 @@ from monitor.store.codec import encode_baseline, encode_kept
 from monitor.store.database import Batch, Database, Key, Loaded, Written
 from monitor.store.error import StoreError
 from monitor.store.events import Dimension, Windows
+from monitor.store.history import Gain, HistoryWrite, RecordKey, TargetKey, with_gain
 from monitor.store.kept import Baseline, Kept
 from monitor.store.lock import OwnerLock
+from monitor.store.records import RecordChange, beginning, changes
 
 T = TypeVar("T")
 
@@ -76,6 +78,7 @@ class Store:
         self._dirty_kept: dict[Key, str | None] = {}
         self._dirty_baselines: dict[Key, str | None] = {}
         self._dirty_discoveries: dict[str, str | None] = {}
+        self._dirty_history: dict[TargetKey, HistoryWrite] = {}
         self._due: float | None = None
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
@@ -139,7 +142,7 @@ class Store:
         self._tell(*key)
 
     def forget(self, check: str, target: str) -> None:
-        """Drops what is kept, with its baselines: the target has left."""
+        """Drops what is kept, with its baselines and their histories: the target has left."""
         key = (check, target)
         known = self._kept.pop(key, None)
         if known is not None:
@@ -147,6 +150,7 @@ class Store:
         for subject in self._baselines.pop(key, {}):
             self._dirty_baselines[(check, target, subject)] = None
         self._dirty_kept[key] = None
+        self._dirty_history[key] = HistoryWrite(forget=True)
         self._mark_dirty()
         if known is not None:
             self._tell(*key)
@@ -166,13 +170,39 @@ class Store:
         )
 
     def set_baseline(self, baseline: Baseline) -> None:
-        """Replaces a baseline; persisted at most a second later."""
+        """Replaces a baseline; persisted at most a second later, with what that adds to its record's history."""
         key = _storable(baseline.check, baseline.target, baseline.subject)
         self._dirty_baselines[key] = encode_baseline(baseline)
-        self._baselines.setdefault((baseline.check, baseline.target), {})[baseline.subject] = (
-            baseline
-        )
+        target = (baseline.check, baseline.target)
+        of_target = self._baselines.setdefault(target, {})
+        before = of_target.get(baseline.subject)
+        if before is not None and (gained := changes(before, baseline)):
+            waiting = self._dirty_history.get(target, HistoryWrite())
+            self._dirty_history[target] = waiting.then(
+                baseline.subject, Gain(beginning(before), gained)
+            )
+        of_target[baseline.subject] = baseline
         self._mark_dirty()
+
+    async def history(
+        self, targets: Collection[TargetKey]
+    ) -> Mapping[RecordKey, Sequence[RecordChange]]:
+        """The history of each watched record of the targets, oldest first; at most `HISTORY_LENGTH` of each.
+
+        Raises StoreError where the file cannot be read.
+        """
+        # The worker does one thing after the other: what waits now cannot be among what it reads.
+        waiting = {target: self._dirty_history.get(target, HistoryWrite()) for target in targets}
+        baselines = {target: dict(self._baselines.get(target, {})) for target in targets}
+        kept = await self._run(lambda: self._database.history(tuple(targets)))
+        found: dict[RecordKey, Sequence[RecordChange]] = {}
+        for target, of_target in baselines.items():
+            for subject, baseline in of_target.items():
+                told = () if waiting[target].forget else kept.get((*target, subject), ())
+                if gain := waiting[target].gains.get(subject):
+                    told = with_gain(told, gain)
+                found[(*target, subject)] = told or beginning(baseline)
+        return found
 
     def discoveries(self) -> Mapping[str, str]:
         """What was discovered of each domain, as JSON text."""
@@ -294,11 +324,17 @@ class Store:
         kept, self._dirty_kept = self._dirty_kept, {}
         baselines, self._dirty_baselines = self._dirty_baselines, {}
         discoveries, self._dirty_discoveries = self._dirty_discoveries, {}
+        history, self._dirty_history = self._dirty_history, {}
         self._due = None
         if not (waiting or kept or baselines or discoveries):
             return
         batch = Batch(
-            kept, baselines, discoveries, [one.events for one in waiting], self._clock.now()
+            kept,
+            baselines,
+            discoveries,
+            history,
+            [one.events for one in waiting],
+            self._clock.now(),
         )
         try:
             written = await self._run(lambda: self._database.write(batch))
@@ -308,6 +344,11 @@ class Store:
             self._dirty_kept = kept | self._dirty_kept
             self._dirty_baselines = baselines | self._dirty_baselines
             self._dirty_discoveries = discoveries | self._dirty_discoveries
+            later = self._dirty_history
+            self._dirty_history = later | {
+                target: done.before(later.get(target, HistoryWrite()))
+                for target, done in history.items()
+            }
             if kept or baselines or discoveries:
                 self._due = self._loop.time() + _RETRY_SECONDS
             _settle(waiting, error)

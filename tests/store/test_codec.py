@@ -7,8 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Finding, Sample, Severity, Status
-from monitor.store.codec import decode_baseline, decode_kept, encode_baseline, encode_kept
+from monitor.store.codec import (
+    decode_baseline,
+    decode_change,
+    decode_kept,
+    encode_baseline,
+    encode_change,
+    encode_kept,
+)
 from monitor.store.kept import Baseline, Change, Kept, KeptFinding, KeptSubject
+from monitor.store.records import RecordChange, RecordEvent
 
 # Whatever a server sends ends in evidence: surrogates and control characters included.
 texts = st.text(st.characters(), max_size=20)
@@ -48,7 +56,12 @@ states = st.builds(
     failure=texts,
     history=st.lists(changes, max_size=2).map(tuple),
 )
-baselines = st.builds(Baseline, texts, texts, texts, texts, numbers, texts, numbers, texts, texts)
+baselines = st.builds(
+    Baseline, texts, texts, texts, texts, numbers, texts, numbers, texts, texts, texts, texts
+)
+record_changes = st.builds(
+    RecordChange, numbers, st.sampled_from(RecordEvent), texts, texts, texts, texts
+)
 
 
 @settings(max_examples=100)
@@ -69,6 +82,13 @@ def test_kept_states_round_trip(kept: Kept) -> None:
 @given(baselines)
 def test_baselines_round_trip(baseline: Baseline) -> None:
     assert decode_baseline(encode_baseline(baseline)) == baseline
+
+
+@given(record_changes)
+def test_changes_of_records_round_trip(change: RecordChange) -> None:
+    again = decode_change(encode_change(change))
+    assert again == change
+    assert isinstance(again.event, RecordEvent)
 
 
 def test_a_value_that_is_no_number_round_trips() -> None:
