@@ -1,9 +1,9 @@
-"""The SPF record of a domain and the tree of its includes (RFC 7208)."""
+"""The SPF record of a domain, the tree of its includes, and whether each sender may send (RFC 7208)."""
 
 from typing import ClassVar
 
-from checks.spf import drift, evaluate
-from monitor.check import About, Code, Gauge, Question, Settings, World
+from checks.spf import drift, evaluate, senders, tree
+from monitor.check import About, Code, Gauge, Settings, World
 from monitor.model import (
     Classification,
     DomainTarget,
@@ -11,37 +11,48 @@ from monitor.model import (
     Look,
     Outcome,
     Sample,
+    SenderTarget,
     Severity,
 )
 from monitor.protocol import spf
-from monitor.protocol.spf import LookupCount, SpfRecord
+from monitor.protocol.spf import SpfRecord
 
 _RECORD = "record"
 _LOOKUPS = "lookups"
+_TERMS = "terms"
 
 
 class SpfCheck:
-    """Looks at the record and, apart from it, at what the records that it includes make of it."""
+    """Looks at the record and, apart from it, at what it leads to; and evaluates it for each sender."""
 
     about: ClassVar[About] = About(
         name="spf",
-        title="SPF record and lookups",
-        targets=DomainTarget,
+        title="SPF record, lookups and senders",
+        targets=(DomainTarget, SenderTarget),
+        applies=senders.applies,
         interval=1800.0,
         codes=(
             Code("record_invalid", Severity.CRITICAL, "receivers answer permerror to the record"),
             Code("several_records", Severity.CRITICAL, "more than one record: permerror"),
+            Code("include_dead", Severity.CRITICAL, "an included domain has no record: permerror"),
             Code("include_broken", Severity.CRITICAL, "an included record makes a permerror"),
             Code("too_many_lookups", Severity.CRITICAL, "more than ten DNS lookups: permerror"),
             Code("pass_all", Severity.CRITICAL, "every server of the world may send"),
+            Code("sender_not_authorised", Severity.CRITICAL, "a sender's address does not pass"),
             Code("record_vanished", Severity.CRITICAL, "the record is gone"),
             Code("record_broken", Severity.CRITICAL, "the accepted record was usable, this is not"),
             Code("record_missing", Severity.WARNING, "no SPF record"),
+            Code("record_inconsistent", Severity.WARNING, "the name servers disagree"),
             Code("policy_weakened", Severity.WARNING, "`all` is more lenient than accepted"),
             Code("many_lookups", Severity.WARNING, "nine or ten DNS lookups"),
+            Code("void_lookups", Severity.WARNING, "more than two lookups find nothing"),
             Code("no_all", Severity.WARNING, "nothing is said of everyone else"),
             Code("neutral_all", Severity.WARNING, "`?all` says nothing of everyone else"),
             Code("parked_allows", Severity.WARNING, "a parked domain lets mail pass"),
+            Code("platform_not_included", Severity.WARNING, "a sender's platform may not send"),
+            Code("record_long", Severity.INFO, "may not fit into one DNS answer"),
+            Code("ptr_used", Severity.INFO, "`ptr` is discouraged"),
+            Code("undeclared_platform", Severity.INFO, "a platform may send that nobody declared"),
             Code("record_changed", Severity.INFO, "other senders than accepted"),
             Code("policy_strengthened", Severity.INFO, "`all` is stricter than accepted"),
         ),
@@ -58,58 +69,56 @@ class SpfCheck:
             Classification.BROKEN: "record_broken",
             Classification.CHANGED: "record_changed",
             Classification.STRENGTHENED: "policy_strengthened",
+            Classification.INCONSISTENT: "record_inconsistent",
         },
     )
 
     def __init__(self, settings: Settings) -> None:
         """It has no settings of its own."""
 
-    async def run(self, target: DomainTarget, world: World) -> Outcome:
-        """One look at the subjects `record` and `lookups`."""
-        answer = await world.dns.ask(target.name, "TXT")
+    async def run(self, target: DomainTarget | SenderTarget, world: World) -> Outcome:
+        """Looks at a domain's record; or at each envelope domain of a sender."""
+        if isinstance(target, SenderTarget):
+            return Outcome(await senders.looks(target, world))
+        answer = await world.authorities.ask(target.name, "TXT")
         if not answer.known:
             return Outcome(
                 tuple(Look.unknown(subject, answer.blindness) for subject in (_RECORD, _LOOKUPS))
             )
         texts = tuple(filter(spf.is_spf, answer.records))
         record = evaluate.read(texts)
-        return Outcome(
-            (
-                Look.known(
-                    _RECORD,
-                    evaluate.of_record(target.name, texts, target.role),
-                    record=drift.watched(texts),
-                ),
-                await _tree(target.name, texts[0], record, world)
-                if record is not None
-                else Look.known(_LOOKUPS),
-            )
+        watched = Look.known(
+            _RECORD,
+            evaluate.of_record(target, answer.records),
+            record=drift.watched(texts),
+            disputed=answer.disagreement,
         )
+        if record is None:
+            return Outcome((watched, Look.known(_LOOKUPS)))
+        lookups = await _lookups(target.name, texts[0], record, world)
+        if not tree.asking(record):
+            return Outcome((watched, lookups))
+        return Outcome((watched, lookups, await _terms(target.name, texts[0], record, world)))
 
     def classify(self, accepted: str, seen: str) -> Drift | None:
         """How the record differs from the accepted one in meaning, None where it does not."""
         return drift.classify(accepted, seen)
 
 
-async def _tree(domain: str, text: str, record: SpfRecord, world: World) -> Look:
-    texts: dict[str, tuple[str, ...] | None] = {}
-    reasons: dict[str, str] = {}
-    count = spf.count_lookups(domain, record, texts)
-    while count.missing:
-        # A level of the tree at a time; the count ends at 50, and so does this.
-        answers = await world.dns.ask_many([Question(name, "TXT") for name in count.missing])
-        for name, answer in zip(count.missing, answers, strict=True):
-            texts[name] = answer.records if answer.known else None
-            reasons[name] = answer.blindness
-        count = spf.count_lookups(domain, record, texts)
-    findings = evaluate.of_tree(domain, text, record, count, texts)
-    if count.unanswered:
+async def _lookups(domain: str, text: str, record: SpfRecord, world: World) -> Look:
+    found = await tree.walk(domain, record, world)
+    findings = evaluate.of_tree(domain, text, record, found)
+    if found.count.unanswered:
         # What is already wrong stays wrong whatever the rest says; the number is not known.
-        proven = count.too_many or count.problems
-        reason = "; ".join(reasons[name] for name in count.unanswered)
-        return Look.known(_LOOKUPS, findings) if proven else Look.unknown(_LOOKUPS, reason)
-    return Look.known(_LOOKUPS, findings, samples=_samples(count))
+        proven = found.count.too_many or found.count.problems
+        return Look.known(_LOOKUPS, findings) if proven else Look.unknown(_LOOKUPS, found.blindness)
+    samples = (Sample("spf_dns_lookups", float(found.count.lookups)),)
+    return Look.known(_LOOKUPS, findings, samples=samples)
 
 
-def _samples(count: LookupCount) -> tuple[Sample, ...]:
-    return (Sample("spf_dns_lookups", float(count.lookups)),)
+async def _terms(domain: str, text: str, record: SpfRecord, world: World) -> Look:
+    void = await tree.void(domain, record, world)
+    findings = evaluate.of_terms(domain, text, void)
+    if void.blindness and not findings:
+        return Look.unknown(_TERMS, void.blindness)
+    return Look.known(_TERMS, findings)

@@ -1,16 +1,22 @@
 """What an SPF record is worth, and what the tree of its includes costs receivers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from monitor.model import Finding, Role
+from checks.spf.tree import Tree, Void
+from monitor.model import DomainTarget, Finding, Role, Severity
 from monitor.protocol import spf
-from monitor.protocol.spf import LookupCount, MechanismName, Qualifier, SpfError, SpfRecord
+from monitor.protocol.names import folded
+from monitor.protocol.platforms import includes_of, platform_of_include
+from monitor.protocol.problem import quoted
+from monitor.protocol.spf import Cost, MechanismName, Qualifier, SpfError, SpfRecord
 
 MANY_LOOKUPS = 9
 """From here on one more `include` may break the record; the limit is 10 (RFC 7208 §4.6.4)."""
 
-Texts = Mapping[str, Sequence[str] | None]
-"""TXT texts of included domains, as `monitor.protocol.spf.count_lookups` takes them."""
+FITS = 450
+"""Octets of a name and all its TXT records that fit into any DNS packet (RFC 7208 §3.4)."""
+NEEDS_TCP = 1200
+"""Octets of a record from which on an answer needs TCP, which some receivers' resolvers cannot do."""
 
 
 def read(texts: Sequence[str]) -> SpfRecord | None:
@@ -21,10 +27,11 @@ def read(texts: Sequence[str]) -> SpfRecord | None:
         return None
 
 
-def of_record(domain: str, texts: Sequence[str], role: Role) -> tuple[Finding, ...]:
-    """Findings of the subject `record`; `texts` are the TXT texts that start with `v=spf1`."""
+def of_record(target: DomainTarget, every: Sequence[str]) -> tuple[Finding, ...]:
+    """Findings of the subject `record`; `every` are all TXT texts of the domain."""
+    domain, texts = target.name, [text for text in every if spf.is_spf(text)]
     if not texts:
-        return (_missing(domain, role),)
+        return (_missing(domain, target.role),)
     if len(texts) > 1:
         return (
             Finding(
@@ -45,7 +52,12 @@ def of_record(domain: str, texts: Sequence[str], role: Role) -> tuple[Finding, .
                 evidence=texts[0],
             ),
         )
-    return tuple(_of_valid(domain, texts[0], record, role))
+    return (
+        *_of_valid(domain, texts[0], record, target.role),
+        *_of_size(domain, texts[0], every),
+        *_of_pointers(domain, texts[0], record),
+        *_of_platforms(target, texts[0], record),
+    )
 
 
 def _missing(domain: str, role: Role) -> Finding:
@@ -119,25 +131,95 @@ def _of_all(domain: str, text: str, qualifier: Qualifier | None) -> Iterator[Fin
         )
 
 
-def of_tree(
-    domain: str, text: str, record: SpfRecord, count: LookupCount, texts: Texts
-) -> tuple[Finding, ...]:
-    """Findings of the subject `lookups`: what only the included records show."""
-    evidence = "\n".join((text, *_costs(record, texts)))
-    return tuple(_of_tree(domain, record, count, texts, evidence))
-
-
-def _of_tree(
-    domain: str, record: SpfRecord, count: LookupCount, texts: Texts, evidence: str
-) -> Iterator[Finding]:
-    for problem in count.problems:
+def _of_size(domain: str, text: str, every: Sequence[str]) -> Iterator[Finding]:
+    size = len(domain) + sum(map(len, every))
+    if size > FITS:
+        # Beside other TXT records it is they that take the room; the record alone is ours to mend.
+        severe = len(text) > NEEDS_TCP
         yield Finding(
-            "include_broken",
-            f"receivers answer permerror: {problem.message}",
-            fix=f"Correct the include, or remove it from the record of {domain} if that platform is no longer used",
+            "record_long",
+            f"the {len(every)} TXT records of {domain} have {size} octets, its SPF record {len(text)}: "
+            f"more than {FITS} may not fit into one DNS answer (RFC 7208 §3.4)",
+            fix=f"Remove TXT records of {domain} that are no longer needed, join neighbouring networks of the "
+            "SPF record, or give a platform a subdomain of its own",
+            evidence=text,
+            severity=Severity.WARNING if severe else None,
+        )
+
+
+def _of_pointers(domain: str, text: str, record: SpfRecord) -> Iterator[Finding]:
+    if any(mechanism.name is MechanismName.PTR for mechanism in record.reachable):
+        yield Finding(
+            "ptr_used",
+            f"the record of {domain} uses `ptr`, which is slow, and which some receivers ignore (RFC 7208 §5.5)",
+            fix="Replace it by `ip4:` and `ip6:` of the hosts that it is meant for",
+            evidence=text,
+        )
+
+
+def _of_platforms(target: DomainTarget, text: str, record: SpfRecord) -> Iterator[Finding]:
+    included = [m.domain for m in record.reachable if m.name is MechanismName.INCLUDE]
+    included += [record.redirect] if record.redirect else []
+    declared = {include for sender in target.senders for include in includes_of(sender.platform)}
+    found = {name: platform_of_include(name) for name in included if not spf.has_macro(name)}
+    strange = {
+        name: platform.name
+        for name, platform in found.items()
+        if platform is not None and declared.isdisjoint(platform.includes)
+    }
+    if strange:
+        platforms = ", ".join(dict.fromkeys(strange.values()))
+        yield Finding(
+            "undeclared_platform",
+            f"{platforms} may send as {target.name}, and no declared sender of the domain runs on it",
+            fix=f"Declare it (`senders: [{{name: …, platform: {next(iter(strange.values()))}, domains: "
+            f"[{target.name}]}}]`), or remove from the record: "
+            + ", ".join(f"include:{name}" for name in strange),
+            evidence=text,
+        )
+
+
+def of_tree(domain: str, text: str, record: SpfRecord, tree: Tree) -> tuple[Finding, ...]:
+    """Findings of the subject `lookups`: what only the included records show."""
+    count = tree.count
+    evidence = "\n".join((text, f"{count.lookups} lookups:", *_lines(count.costs)))
+    return (
+        *_of_dead(domain, tree, evidence),
+        *_of_problems(domain, tree, evidence),
+        *_of_count(domain, tree, evidence),
+        *_of_included(domain, record, tree, evidence),
+    )
+
+
+def _of_dead(domain: str, tree: Tree, evidence: str) -> Iterator[Finding]:
+    for name in tree.dead:
+        what = "does not exist" if name in tree.absent else "has no SPF record"
+        if name in tree.unregistered:
+            free = tree.unregistered[name]
+            what += f"; {quoted(free)} is not registered: whoever registers it may send as {domain}"
+        yield Finding(
+            "include_dead",
+            f"receivers answer permerror: the included {quoted(name)} {what}",
+            fix=f"Remove `include:{name}` from the record of {domain}, or put the name that the platform "
+            "gives now in its place",
             evidence=evidence,
         )
-    if count.too_many or count.lookups >= MANY_LOOKUPS:
+
+
+def _of_problems(domain: str, tree: Tree, evidence: str) -> Iterator[Finding]:
+    for problem in tree.count.problems:
+        if problem.code != "no_record":
+            yield Finding(
+                "include_broken",
+                f"receivers answer permerror: {problem.message}",
+                fix=f"Correct the include, or remove it from the record of {domain} if that platform is no longer used",
+                evidence=evidence,
+            )
+
+
+def _of_count(domain: str, tree: Tree, evidence: str) -> Iterator[Finding]:
+    count = tree.count
+    if count.lookups >= MANY_LOOKUPS:
         beyond = "receivers answer permerror above" if count.too_many else "the limit is"
         yield Finding(
             "too_many_lookups" if count.too_many else "many_lookups",
@@ -145,9 +227,12 @@ def _of_tree(
             fix="Remove includes of platforms that no longer send, or give a platform a subdomain of its own",
             evidence=evidence,
         )
-    redirect = record.redirect.lower().rstrip(".") if record.redirect else None
-    for name in count.included:
-        included = read([t for t in texts.get(name) or () if spf.is_spf(t)])
+
+
+def _of_included(domain: str, record: SpfRecord, tree: Tree, evidence: str) -> Iterator[Finding]:
+    redirect = folded(record.redirect) if record.redirect else None
+    for name in tree.count.included:
+        included = read([t for t in tree.texts.get(name) or () if spf.is_spf(t)])
         everyone = _everyone(included) if included else ""
         if everyone:
             yield _pass_all(domain, f"{everyone} of the included {name}", evidence)
@@ -155,18 +240,23 @@ def _of_tree(
             yield from _of_all(domain, f"redirect={name}", included.all_qualifier)
 
 
-def _costs(record: SpfRecord, texts: Texts) -> Iterator[str]:
-    """A line for each term that costs lookups: who uses how many of the ten."""
-    for mechanism in record.reachable:
-        if mechanism.looks_up:
-            target = mechanism.domain if mechanism.name is MechanismName.INCLUDE else ""
-            term = f"{mechanism.name}{mechanism.domain and ':' + mechanism.domain}"
-            yield f"{_cost(target, texts)} {term}"
-    if record.redirect is not None:
-        yield f"{_cost(record.redirect, texts)} redirect={record.redirect}"
+def _lines(costs: Sequence[Cost], depth: int = 0) -> Iterator[str]:
+    """A line for each term that costs lookups, indented: who uses how many of the ten."""
+    for cost in costs:
+        yield f"{'  ' * depth}{cost.lookups} {cost.term}"
+        yield from _lines(cost.below, depth + 1)
 
 
-def _cost(target: str, texts: Texts) -> int:
-    name = target.lower().rstrip(".")
-    included = read([text for text in texts.get(name) or () if spf.is_spf(text)])
-    return 1 + (spf.count_lookups(name, included, texts).lookups if included else 0)
+def of_terms(domain: str, text: str, void: Void) -> tuple[Finding, ...]:
+    """Findings of the subject `terms`: the record's own `a`, `mx` and `exists` that find nothing."""
+    if len(void.names) <= spf.MAX_VOID_LOOKUPS:
+        return ()
+    return (
+        Finding(
+            "void_lookups",
+            f"{len(void.names)} lookups of the record of {domain} find nothing: receivers answer permerror "
+            f"above {spf.MAX_VOID_LOOKUPS} (RFC 7208 §4.6.4)",
+            fix=f"Remove from the record of {domain}, or give addresses to: {', '.join(void.names)}",
+            evidence=text,
+        ),
+    )

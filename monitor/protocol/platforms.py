@@ -10,11 +10,16 @@ from monitor.protocol.names import folded
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What a sender runs on; ``includes`` are the domains that its customers include in SPF."""
+    """What a sender runs on.
+
+    ``includes`` are the domains that its customers include in SPF; ``through`` names the platform
+    whose servers it sends from, with that one's includes.
+    """
 
     name: str
     platform_class: PlatformClass
     includes: tuple[str, ...] = ()
+    through: str = ""
 
 
 _SMTP, _GOOGLE, _MICROSOFT = PlatformClass.SMTP, PlatformClass.GOOGLE, PlatformClass.MICROSOFT
@@ -35,7 +40,7 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform("brevo", _SMTP, ("brevo.com", "sendinblue.com")),
     Platform("mailersend", _SMTP, ("_spf.mailersend.net",)),
     Platform("elastic_email", _SMTP, ("_spf.elasticemail.com",)),
-    Platform("resend", _SMTP),  # sends through Amazon SES, with its includes
+    Platform("resend", _SMTP, through="ses"),
     Platform("klaviyo", _SMTP),  # uses a domain of its own as envelope sender
     Platform("smtp2go", _SMTP, ("spf.smtp2go.com",)),
     Platform("salesforce", _SMTP, ("_spf.salesforce.com",)),
@@ -64,6 +69,7 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform("barracuda", _SMTP, ("spf.ess.barracudanetworks.com",)),
     Platform("cisco", _SMTP, ("iphmx.com",)),
 )
+_BY_NAME: Mapping[str, Platform] = {platform.name: platform for platform in PLATFORMS}
 _BY_INCLUDE: Mapping[str, Platform] = {
     include: platform for platform in PLATFORMS for include in platform.includes
 }
@@ -118,7 +124,15 @@ def platform_of_include(host: str) -> Platform | None:
 
 def platform_class(name: str) -> PlatformClass:
     """The class of a platform by its name; what is not one of the two big suites speaks SMTP."""
-    return next((p.platform_class for p in PLATFORMS if p.name == name), PlatformClass.SMTP)
+    return _BY_NAME[name].platform_class if name in _BY_NAME else PlatformClass.SMTP
+
+
+def includes_of(name: str) -> tuple[str, ...]:
+    """The domains that customers of a platform include in SPF, () where none is known."""
+    platform = _BY_NAME.get(name)
+    if platform is None:
+        return ()
+    return includes_of(platform.through) if platform.through else platform.includes
 
 
 def provider_of_domain(recipient_domain: str) -> Provider | None:
