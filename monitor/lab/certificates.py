@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from monitor.lab.scenario import Certificate, Host, TlsVersion
+from monitor.lab.scenario import Certificate, Host, Site, TlsVersion
 
 _FIRST_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 _OUTDATED = frozenset({TlsVersion.V1_0, TlsVersion.V1_1})
@@ -32,8 +32,10 @@ def open_authority(directory: Path) -> trustme.CA:
     return authority
 
 
-def tls_context(authority: trustme.CA, name: str, host: Host, now: datetime) -> ssl.SSLContext:
-    """Return what a host's server needs to speak TLS as the scenario says."""
+def tls_context(
+    authority: trustme.CA, name: str, host: Host | Site, now: datetime
+) -> ssl.SSLContext:
+    """Return what the server of a host or a site needs to speak TLS as the scenario says."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if host.tls.minimum in _OUTDATED or host.tls.maximum in _OUTDATED:
         # OpenSSL 3 speaks TLS 1.0 and 1.1 at this level only.

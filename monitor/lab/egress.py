@@ -32,7 +32,7 @@ class _Silence:
 
 
 class SilentWays:
-    """The ports that are silent at every host's address; the others are the hosts' own."""
+    """The ports that are silent at every host's and site's address; the others are their own."""
 
     def __init__(self, ports: Mapping[int, int]) -> None:
         self._ports = ports
@@ -58,5 +58,9 @@ class SilentWays:
             self._open.popitem()[1].close()
 
     def _wanted(self, scenario: Scenario) -> set[_Place]:
-        silent = [self._ports[port] for port, way in scenario.egress.items() if way == "silent"]
-        return {(host.address, port) for host in scenario.hosts.values() for port in silent}
+        silent = {port for port, way in scenario.egress.items() if way == "silent"}
+        places = [(host.address, port) for host in scenario.hosts.values() for port in silent]
+        places += [
+            (site.address, port) for site in scenario.sites.values() for port in silent & {443}
+        ]
+        return {(address, self._ports[port]) for address, port in places}

@@ -18,6 +18,7 @@ from monitor.lab.control import Controls, serve_control
 from monitor.lab.credentials import open_credentials
 from monitor.lab.dns import DnsServer
 from monitor.lab.egress import SilentWays
+from monitor.lab.https import HttpsSites
 from monitor.lab.ports import Ports, free_port
 from monitor.lab.scenario import DEFAULT_SCENARIO, Burst, Incident, Scenario, ScenarioFile
 from monitor.lab.smtp import SmtpHosts
@@ -166,6 +167,7 @@ class Lab:
             flow.load(self.world)
         self._silent.give_way(self.world)
         await self._hosts.load(self.world)
+        await self._sites.load(self.world)
         self._silent.fall_silent(self.world)
 
     def _burst(self, bursts: Mapping[str, Burst]) -> None:
@@ -177,9 +179,13 @@ class Lab:
         stack.push_async_callback(self._dns.stop)
         await self._dns.start()
         mapped = {25: self.ports.smtp, 465: self.ports.smtps, 587: self.ports.submission}
-        self._hosts = SmtpHosts(open_authority(self.directory), mapped)
+        authority = open_authority(self.directory)
+        self._hosts = SmtpHosts(authority, mapped)
         stack.push_async_callback(self._hosts.stop)
         await self._hosts.load(self.world)
+        self._sites = HttpsSites(authority, self.ports.https)
+        stack.push_async_callback(self._sites.stop)
+        await self._sites.load(self.world)
         self._silent = SilentWays({**mapped, 443: self.ports.https})
         stack.callback(self._silent.stop)
         self._silent.fall_silent(self.world)
@@ -267,6 +273,6 @@ def _choose(ports: Ports, world: Scenario) -> Ports:
         smtp=choose(ports.smtp, hosts),
         smtps=choose(ports.smtps, hosts),
         submission=choose(ports.submission, hosts),
-        https=choose(ports.https, hosts),
+        https=choose(ports.https, hosts | HttpsSites.addresses(world)),
         control=choose(ports.control, {IPv4Address("127.0.0.1")}),
     )

@@ -79,6 +79,13 @@ def _parsable(records: dict[str, tuple[str | bytes, ...]]) -> dict[str, tuple[st
     return records
 
 
+def _parsable_times(body: str | bytes) -> str | bytes:
+    if isinstance(body, str):
+        for match in FROM_NOW.finditer(body):
+            seconds(match[1])
+    return body
+
+
 Seconds = Annotated[float, BeforeValidator(seconds)]
 DomainName = Annotated[str, AfterValidator(_domain_name)]
 Loopback = Annotated[IPv4Address, AfterValidator(_loopback)]
@@ -88,6 +95,8 @@ Records = Annotated[
     AfterValidator(_parsable),
 ]
 Port = Literal[25, 465, 587]
+# In a document's text: a time so far from when it is asked for, as RFC 3339 writes it.
+FROM_NOW = re.compile(r"\{in ([^}]*)\}")
 
 
 class _Model(BaseModel):
@@ -140,6 +149,37 @@ class Host(_Model):
     tls: Tls = Tls()
     certificate: Certificate = Certificate()
     manner: Manner = Manner.NORMAL
+
+
+class SiteManner(StrEnum):
+    """How a site behaves towards its clients; all but the normal one do it whatever the path."""
+
+    NORMAL = "normal"
+    ENDLESS = "endless"
+    HUGE = "huge"
+    LIAR = "liar"
+    STALLED = "stalled"
+    TARPIT = "tarpit"
+
+
+class Document(_Model):
+    """What a site answers for a path. In text, `{in 30d}` is the time in thirty days."""
+
+    type: str = "text/plain"
+    body: Annotated[str | bytes, AfterValidator(_parsable_times)] = ""
+    status: Annotated[int, Field(ge=200, le=599)] = 200
+    location: str = ""
+
+
+class Site(_Model):
+    """An HTTPS host. Its A record and its PTR record come with it; what it has no document for is 404."""
+
+    address: Loopback
+    listening: bool = True
+    tls: Tls = Tls()
+    certificate: Certificate = Certificate()
+    manner: SiteManner = SiteManner.NORMAL
+    documents: dict[Annotated[str, Field(pattern="^/")], Document] = {}
 
 
 class Deed(StrEnum):
@@ -249,6 +289,7 @@ class Scenario(_Model):
     pointers: dict[IPv4Address | IPv6Address, tuple[DomainName, ...]] = {}
     nameservers: dict[DomainName, Loopback] = {}
     hosts: dict[DomainName, Host] = {}
+    sites: dict[DomainName, Site] = {}
     behaviours: dict[str, Behaviour] = {}
     blocklists: dict[DomainName, Blocklist] = {}
     egress: dict[Port | Literal[443], Literal["open", "refused", "silent"]] = {}
@@ -258,7 +299,10 @@ class Scenario(_Model):
 
     @model_validator(mode="after")
     def _addresses_are_distinct(self) -> Self:
-        addresses = [host.address for host in self.hosts.values()] + list(self.nameservers.values())
+        if both := self.hosts.keys() & self.sites.keys():
+            raise ValueError(f"a host and a site of the same name: {', '.join(sorted(both))}")
+        servers = (self.hosts | self.sites).values()
+        addresses = [server.address for server in servers] + list(self.nameservers.values())
         twice = {str(address) for address in addresses if addresses.count(address) > 1}
         if twice:
             raise ValueError(f"several servers at the same address: {', '.join(sorted(twice))}")

@@ -99,7 +99,7 @@ def _records(scenario: Scenario) -> Iterator[_Record]:
 
 
 def _servers(scenario: Scenario) -> Iterator[_Record]:
-    hosts = {name: host.address for name, host in scenario.hosts.items()}
+    hosts = {name: server.address for name, server in (scenario.hosts | scenario.sites).items()}
     zones = [dns.name.from_text(zone) for zone in scenario.zones]
     for name, server in (hosts | scenario.nameservers).items():
         owner = dns.name.from_text(name)

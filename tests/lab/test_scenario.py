@@ -27,6 +27,18 @@ BAD = {
         "nameservers: {ns.a.example: 127.0.1.1}\n",
         ":1: Value error, several servers at the same address: 127.0.1.1",
     ),
+    "a host and a site": (
+        "sites:\n  mx.a.example: {address: 127.0.1.2}\n",
+        ":1: Value error, a host and a site of the same name: mx.a.example",
+    ),
+    "a path that is none": (
+        "sites:\n  www.a.example: {address: 127.0.1.2, documents: {policy.txt: {}}}\n",
+        ":9: sites.www.a.example.documents.policy.txt: String should match pattern '^/'",
+    ),
+    "a time that is none": (
+        'sites:\n  www.a.example:\n    address: 127.0.1.2\n    documents:\n      /x: {body: "{in soon}"}\n',
+        ":12: sites.www.a.example.documents./x.body: Value error, not a duration",
+    ),
     "bad share": (
         "behaviours:\n  x:\n    suffix: a.example\n    do: drop\n    share: 2\n",
         ":12: behaviours.x.share: Input should be less than or equal to 1",
