@@ -126,12 +126,12 @@ def watched(record: TlsRptRecord) -> str:
 
 def classify(accepted: str, seen: str) -> Drift | None:
     """How two states of `watched` differ in meaning; "" is: no record."""
+    if accepted and not seen:
+        what = "the record is gone: nobody reports any more where TLS fails"
+        return Drift(Classification.VANISHED, what)
     before, after = (frozenset(state.split(", ")) - {""} for state in (accepted, seen))
     if before == after:
         return None
-    if not after:
-        what = "the record is gone: nobody reports any more where TLS fails"
-        return Drift(Classification.VANISHED, what)
     parts = [
         f"{word} {', '.join(sorted(uris))}"
         for word, uris in (("without", before - after), ("with", after - before))

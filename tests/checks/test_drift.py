@@ -1,4 +1,4 @@
-"""Drift of the four checks that watch records, whatever text stands in the DNS."""
+"""Drift of the checks that watch records, whatever text stands in the DNS."""
 
 from typing import Any
 
@@ -8,10 +8,15 @@ from hypothesis import strategies as st
 
 from checks.dkim.check import DkimCheck
 from checks.dmarc.check import DmarcCheck
+from checks.mta_sts.check import MtaStsCheck
 from checks.mx.check import MxCheck
 from checks.spf.check import SpfCheck
+from checks.tls_rpt.check import TlsRptCheck
 
-WATCHERS = [check(check.about.settings()) for check in (DmarcCheck, SpfCheck, DkimCheck, MxCheck)]
+WATCHERS = [
+    check(check.about.settings())
+    for check in (DmarcCheck, SpfCheck, DkimCheck, MxCheck, MtaStsCheck, TlsRptCheck)
+]
 PIECES = st.sampled_from(
     [
         "v=DMARC1",
@@ -31,6 +36,10 @@ PIECES = st.sampled_from(
         " redirect=a.example",
         "10 a.example",
         "0 .",
+        "id=1; mode=",
+        "enforce; max_age=9; mx=",
+        "none; max_age=9; mx=a.example",
+        "mailto:a@a.example",
         ", ",
         "inherited from a.example: ",
         "several records: ",
