@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from monitor.check import Confirm, DnsStatus, SmtpConversation, SmtpFailure
+from monitor.check import Confirm, DnsStatus, HttpsFailure, SmtpConversation, SmtpFailure
 from monitor.config.load import load
 from monitor.lab import Lab
 from monitor.world.build import Worlds, build_world
@@ -36,7 +36,12 @@ async def worlds(lab: Lab) -> AsyncIterator[Worlds]:
         },
         "network": {
             "allow": ["127.0.0.0/8"],
-            "ports": {25: lab.ports.smtp, 465: lab.ports.smtps, 587: lab.ports.submission},
+            "ports": {
+                25: lab.ports.smtp,
+                465: lab.ports.smtps,
+                587: lab.ports.submission,
+                443: lab.ports.https,
+            },
             "ca": str(lab.ca_file),
             "port25_canaries": ["mx.canary-1.example"],
         },
@@ -99,6 +104,27 @@ async def test_the_labs_odd_hosts(
 
 async def test_the_labs_injecting_host_is_seen_through(worlds: Worlds) -> None:
     assert (await converse(worlds, "injecting.hosts.example")).injected
+
+
+SITES = [
+    ("mta-sts.shop.example", 200, None, b"version: STSv1"),
+    ("mta-sts.sts-redirect.hostile.example", 301, None, b""),
+    ("mta-sts.sts-endless.hostile.example", 200, HttpsFailure.TOO_LARGE, b""),
+    ("mta-sts.sts-huge.hostile.example", 200, HttpsFailure.TOO_LARGE, b""),
+    ("mta-sts.sts-liar.hostile.example", 200, HttpsFailure.PROTOCOL, b""),
+    ("click.news.example", 404, None, b"404"),
+]
+
+
+@pytest.mark.parametrize(("name", "status", "failure", "body"), SITES)
+async def test_the_labs_sites(
+    worlds: Worlds, name: str, status: int, failure: HttpsFailure | None, body: bytes
+) -> None:
+    world = worlds.normal("mta_sts")
+    reply = await world.https.get(f"https://{name}/.well-known/mta-sts.txt")
+    assert (reply.status, reply.failure) == (status, failure), reply.reason
+    assert reply.body.startswith(body)
+    assert reply.tls.untrusted is None
 
 
 async def test_all_is_well_with_ourselves_in_the_lab(worlds: Worlds) -> None:
