@@ -20,5 +20,16 @@ class StoredResults:
 
 def past_result(kept: Kept) -> PastResult:
     """What is kept, as other checks may read it."""
-    codes = {finding.code for subject in kept.subjects.values() for finding in subject.findings}
-    return PastResult(kept.check, kept.target, kept.status, tuple(sorted(codes)))
+    by_subject = {
+        subject.subject: tuple(sorted({finding.code for finding in subject.findings}))
+        for subject in kept.subjects.values()
+        if subject.findings
+    }
+    return PastResult(
+        check=kept.check,
+        target=kept.target,
+        status=kept.status,
+        codes=tuple(sorted({code for codes in by_subject.values() for code in codes})),
+        by_subject=by_subject,
+        blind=frozenset(s.subject for s in kept.subjects.values() if not s.known),
+    )

@@ -1,7 +1,7 @@
 """The world that a check is handed: the outside, its own memory, and what is known already."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitor.check.dns import Authorities, DnsClient, DnssecClient
@@ -66,12 +66,18 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PastResult:
-    """The last result of another check on a target of the same domain."""
+    """The last result of another check on a target of the same domain.
+
+    `codes` are the full codes of all open findings, `by_subject` those of each subject that has any;
+    `blind` are the subjects that the last look could not tell.
+    """
 
     check: str
     target: str
     status: Status
-    codes: tuple[str, ...]
+    codes: tuple[str, ...] = ()
+    by_subject: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    blind: frozenset[str] = frozenset()
 
 
 class Results(Protocol):

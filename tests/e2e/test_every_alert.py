@@ -36,6 +36,7 @@ INTERVALS = {
     "mx": "3s",
     "ns": "3s",
     "rdns": "3s",
+    "bulk_sender": "3s",
     "self": "2s",
 }
 
@@ -52,7 +53,7 @@ ROUNDS: tuple[Mapping[str, tuple[Expected, ...]], ...] = (
         "dkim-key-revoked": (("DkimKeyUnusable", SHOP),),
         "dkim-key-testing": (("DkimWarning", SHOP),),
         "spf-softened": (("SpfWarning", SHOP),),
-        "spf-doubled": (("SpfBroken", NEWS),),
+        "spf-doubled": (("SpfBroken", NEWS), ("BulkSenderRequirementNotMet", NEWS)),
         "mx-host-dead": (("MxWarning", SHOP),),
         "mx-unusable": (("MxUnusable", NEWS),),
         "single-name-server": (("NameServersWarning", SHOP),),
