@@ -7,7 +7,7 @@ from monitor.check import WatchesRecords
 from monitor.model import Classification, Drift, Finding, Look, LookState, Outcome, Target
 from monitor.runner.job import Job
 from monitor.runner.merge import JudgedLook
-from monitor.store.kept import Baseline, KeptFinding
+from monitor.store.kept import CONFIGURATION, FIRST_SIGHT, Baseline, KeptFinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def _judged(job: Job, target: Target, look: Look, baselines: Baselines) -> Judge
     findings = look.findings
     if drift is not None:
         findings = (*findings, _drift_finding(job, target, drift, look))
-    return JudgedLook(look, tuple(_kept(job, finding) for finding in findings))
+    return JudgedLook(look, tuple(_kept(job, finding) for finding in findings), drift)
 
 
 def drift_of(job: Job, target: Target, look: Look, baselines: Baselines) -> Drift | None:
@@ -80,7 +80,8 @@ def baseline_after(
 ) -> Baseline | None:
     """The baseline once a known look counts; None where no record is watched.
 
-    The first state seen is accepted, unless the configuration gives one. A disputed record is not seen.
+    The first state seen is accepted, unless the configuration gives one; the baseline says so. What is
+    disputed is no state that was seen.
     """
     if look.record is None:
         return None
@@ -90,26 +91,59 @@ def baseline_after(
         return before and replace(
             before, classification=Classification.INCONSISTENT, reason=look.disputed
         )
-    accepted = _accepted(job, target, look, baselines)
-    return Baseline(
+    base = before or Baseline(
         check=job.name,
         target=target.name,
         subject=look.subject,
-        accepted=look.record if accepted is None else accepted,
-        accepted_at=before.accepted_at if before else at,
+        accepted=look.record,
+        accepted_at=at,
+        accepted_by=FIRST_SIGHT,
         seen=look.record,
-        changed_at=before.changed_at if before and before.seen == look.record else at,
+        changed_at=at,
+    )
+    given = _given(job, target, look)
+    if given is not None and (base.accepted, base.accepted_by) != (given, CONFIGURATION):
+        base = replace(
+            base,
+            accepted=given,
+            accepted_at=at,
+            accepted_by=CONFIGURATION,
+            accepted_reason="",
+        )
+    return replace(
+        base,
+        seen=look.record,
+        changed_at=base.changed_at if base.seen == look.record else at,
         classification=drift.classification if drift else "",
         reason=drift.reason if drift else "",
     )
 
 
+def newly_drifted(judged: JudgedLook, before: Baseline | None) -> frozenset[tuple[str, str]]:
+    """The drift of a record that last was seen otherwise, as something to confirm; empty where there is none.
+
+    It is confirmed whatever its severity, since it is kept in the record's history.
+    """
+    drift = judged.drift
+    if drift is None or drift.classification is Classification.INCONSISTENT:
+        return frozenset()
+    if before is not None and before.seen == judged.look.record:
+        return frozenset()
+    return frozenset({("record", drift.classification)})
+
+
 def _accepted(job: Job, target: Target, look: Look, baselines: Baselines) -> str | None:
-    key = target.name if look.subject == "record" else f"{target.name}/{look.subject}"
-    if key in job.config.baselines:
-        return job.config.baselines[key]
+    given = _given(job, target, look)
+    if given is not None:
+        return given
     stored = baselines.baseline(job.name, target.name, look.subject)
     return stored.accepted if stored else None
+
+
+def _given(job: Job, target: Target, look: Look) -> str | None:
+    """The record that the configuration says is accepted."""
+    key = target.name if look.subject == "record" else f"{target.name}/{look.subject}"
+    return job.config.baselines.get(key)
 
 
 def _drift_finding(job: Job, target: Target, drift: Drift, look: Look) -> Finding:

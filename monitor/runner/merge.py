@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from monitor.check import About, RollUp, SubjectState, worst_severity
-from monitor.model import Look, LookState, Outcome, Sample, Severity, Status
+from monitor.model import Drift, Look, LookState, Outcome, Sample, Severity, Status
 from monitor.store.kept import HOLD_SECONDS, Change, Kept, KeptFinding, KeptSubject
 
 HISTORY_LENGTH = 20
@@ -14,10 +14,11 @@ AWAITING = "seen once, awaiting confirmation"
 
 @dataclass(frozen=True, slots=True)
 class JudgedLook:
-    """A look whose findings have their full codes and severities."""
+    """A look whose findings have their full codes and severities; `drift` is that of its record."""
 
     look: Look
     findings: tuple[KeptFinding, ...] = ()
+    drift: Drift | None = None
 
     @property
     def bad(self) -> frozenset[tuple[str, str]]:

@@ -13,7 +13,7 @@ from monitor.model import LookState, Outcome, Sample, Severity, Status, Target
 from monitor.publish.meters import Meters
 from monitor.runner.execute import believed, execute
 from monitor.runner.job import Job
-from monitor.runner.judge import UndeclaredError, baseline_after, judge
+from monitor.runner.judge import UndeclaredError, baseline_after, judge, newly_drifted
 from monitor.runner.merge import JudgedLook, Run, merge, worse
 from monitor.runner.worlds import Worlds
 from monitor.store.kept import Kept
@@ -187,7 +187,9 @@ class Runner:
             subject = look.look.subject
             suspicion = before.get(subject)
             if look.look.state is LookState.KNOWN:
-                suspicion = _weighed(suspicion, worse(kept, look), job.confirmations)
+                record = self._store.baseline(*key, subject)
+                news = worse(kept, look) | newly_drifted(look, record)
+                suspicion = _weighed(suspicion, news, job.confirmations)
             if suspicion is not None:
                 after[subject] = suspicion
         if not after:

@@ -46,9 +46,10 @@ class Scripted:
         codes=(
             Code("bad", Severity.CRITICAL, "Bad"),
             Code("weakened", Severity.CRITICAL, "Weakened"),
+            Code("changed", Severity.INFO, "Changed"),
         ),
         gauges=(Gauge("scripted_size", "Size."),),
-        drift_codes={Classification.WEAKENED: "weakened"},
+        drift_codes={Classification.WEAKENED: "weakened", Classification.CHANGED: "changed"},
     )
 
     def __init__(self, *script: Outcome | BaseException | Callable[[], object]) -> None:
@@ -68,7 +69,8 @@ class Scripted:
     def classify(self, accepted: str, seen: str) -> Drift | None:
         if accepted.split() == seen.split():
             return None
-        return Drift(Classification.WEAKENED, f"{accepted} → {seen}")
+        how = Classification.CHANGED if "again" in seen else Classification.WEAKENED
+        return Drift(how, f"{accepted} → {seen}")
 
 
 class Worlds:
@@ -260,6 +262,31 @@ async def test_an_unconfirmed_drift_leaves_the_baseline_as_it_was(bench: Bench) 
     baseline = bench.store.baseline("scripted", TARGET.name, "record")
     assert baseline is not None
     assert (baseline.seen, baseline.classification) == ("p=reject", "")
+
+
+async def test_a_change_that_only_informs_is_confirmed_too(bench: Bench) -> None:
+    """What one look saw, and the next did not, is in no history."""
+    check = Scripted(record("a"), record("once again"), record("a"), record("again"))
+    job = job_of(check)
+    await bench.look(job, lambda kept: kept.status is Status.OK)
+    await bench.look(job, lambda _kept: len(check.confirming) == 3)
+    await bench.look(job, lambda kept: kept.subjects["record"].record == "again")
+    assert check.confirming == [False, False, True, False, True, True]
+    told = (await bench.store.history([("scripted", TARGET.name)]))[
+        "scripted", TARGET.name, "record"
+    ]
+    assert [(change.event, change.text, change.classification) for change in told] == [
+        ("first_seen", "a", ""),
+        ("changed", "again", "changed"),
+    ]
+
+
+async def test_a_record_that_is_another_at_every_look_is_drift_all_the_same(bench: Bench) -> None:
+    check = Scripted(record("a"), *(record(f"b{number}") for number in range(3)), record("c"))
+    job = job_of(check)
+    await bench.look(job, lambda kept: kept.status is Status.OK)
+    await bench.look(job, lambda kept: kept.status is Status.CRITICAL)
+    assert check.confirming == [False, False, True, True]
 
 
 async def test_a_target_that_left_the_configuration_does_not_come_back(bench: Bench) -> None:
