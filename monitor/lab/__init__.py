@@ -9,7 +9,8 @@ from monitor.lab.control import (
 )
 from monitor.lab.lab import DEFAULT_LISTEN, Lab, LabSettings, UnknownIncidentError, run_lab
 from monitor.lab.ports import Ports
-from monitor.lab.scenario import DEFAULT_SCENARIO, Burst, Incident, ScenarioError
+from monitor.lab.scenario import Burst, Incident
+from monitor.lab.scenario_file import DEFAULT_SCENARIO, ScenarioError
 
 __all__ = [
     "DEFAULT_LISTEN",

@@ -8,7 +8,8 @@ import yaml
 
 from monitor.lab.files import write_atomically
 from monitor.lab.ports import Ports
-from monitor.lab.scenario import Scenario, merge
+from monitor.lab.scenario import Scenario
+from monitor.lab.scenario_file import merge
 
 
 def write_configuration(

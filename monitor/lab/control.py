@@ -18,7 +18,8 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from monitor.lab.files import write_atomically
-from monitor.lab.scenario import Incident, ScenarioError
+from monitor.lab.scenario import Incident
+from monitor.lab.scenario_file import ScenarioError
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 

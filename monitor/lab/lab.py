@@ -20,7 +20,8 @@ from monitor.lab.dns import DnsServer
 from monitor.lab.egress import SilentWays
 from monitor.lab.https import HttpsSites
 from monitor.lab.ports import Ports, free_port
-from monitor.lab.scenario import DEFAULT_SCENARIO, Burst, Incident, Scenario, ScenarioFile
+from monitor.lab.scenario import Burst, Incident, Scenario
+from monitor.lab.scenario_file import DEFAULT_SCENARIO, ScenarioFile
 from monitor.lab.smtp import SmtpHosts
 from monitor.lab.traffic import Flow
 

@@ -6,7 +6,7 @@ import yaml
 
 from monitor.lab.config import write_configuration
 from monitor.lab.ports import Ports
-from monitor.lab.scenario import ScenarioFile
+from monitor.lab.scenario_file import ScenarioFile
 
 PORTS = Ports(dns=5300, smtp=2500, smtps=4650, submission=5870, https=4430, control=8000)
 SECRETS = {"shop": "file:shop-hook.secret", "newsletter": "a public key"}

@@ -16,7 +16,7 @@ import pytest
 from cryptography import x509
 
 from monitor.lab import DEFAULT_SCENARIO, Incident, Lab, ScenarioError, UnknownIncidentError
-from monitor.lab.scenario import ScenarioFile
+from monitor.lab.scenario_file import ScenarioFile
 from tests.lab.asking import ask, values
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from monitor.lab import ScenarioError
-from monitor.lab.scenario import ScenarioFile, merge, seconds
+from monitor.lab.scenario import seconds
+from monitor.lab.scenario_file import ScenarioFile, merge
 
 GOOD = """\
 name: tiny

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from monitor.lab import Incident, Lab
 from monitor.lab.mail import burst, steady
 from monitor.lab.ports import free_port
-from monitor.lab.scenario import Burst, ScenarioFile
+from monitor.lab.scenario import Burst
+from monitor.lab.scenario_file import ScenarioFile
 
 SHOP = ScenarioFile().base.traffic["shop"]
 
