@@ -1,96 +1,130 @@
-"""Whether the DNS answers for a domain at all: without it no record of the domain works."""
+"""Whether the DNS answers for a domain at all, how well its servers do, and how long it is registered."""
 
-from typing import ClassVar
+import asyncio
+from typing import Annotated, ClassVar
 
-from monitor.check import About, Code, Confirm, DnsAnswer, DnsStatus, Question, Settings, World
-from monitor.model import DomainTarget, Finding, Look, Outcome, Role, Severity
+from pydantic import Field, ValidationInfo, field_validator
 
-_DELEGATION = "delegation"
-_SERVERS = "name servers"
+from checks.ns import evaluate, registration, serials
+from checks.ns.registration import Limits, Registry
+from monitor.check import (
+    About,
+    Confirm,
+    DnsAnswer,
+    DnsStatus,
+    Question,
+    SecureAnswer,
+    ServerAnswer,
+    Settings,
+    World,
+)
+from monitor.model import DomainTarget, Look, Outcome
+
+IANA = "https://data.iana.org/rdap/dns.json"
+_REMEMBERED_SECONDS = 7 * 86400.0
+
+
+class NsSettings(Settings):
+    """Where registrations are asked for, and when their end is near."""
+
+    rdap_bootstrap: Annotated[str, Field(pattern=r"^https://[!-~]+$")] = IANA
+    """The list of RDAP servers (RFC 9224); fetched once a day."""
+    expiry_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 30
+    expiry_critical_days: Annotated[
+        float, Field(gt=0, validate_default=True, description="Days before its end.")
+    ] = 7
+
+    @field_validator("expiry_critical_days")
+    @classmethod
+    def _graver_is_later(cls, days: float, info: ValidationInfo) -> float:
+        warning = info.data.get("expiry_warning_days")
+        if warning is not None and days > warning:
+            raise ValueError(f"is more than expiry_warning_days ({warning:g})")
+        return days
 
 
 class NsCheck:
-    """Asks for the SOA and NS records; bad news is believed when the canaries resolve."""
+    """Asks resolver, parent, name servers and registry; bad news is believed when the canaries resolve."""
 
     about: ClassVar[About] = About(
         name="ns",
-        title="Delegation and name servers",
+        title="Delegation, name servers and registration",
         targets=DomainTarget,
         interval=300.0,
-        codes=(
-            Code("unresolvable", Severity.CRITICAL, "the domain's own servers do not answer"),
-            Code("nonexistent", Severity.CRITICAL, "the domain does not exist in the DNS"),
-            Code("single_server", Severity.WARNING, "only one name server"),
-        ),
+        settings=NsSettings,
+        codes=(*evaluate.CODES, *serials.CODES, *registration.CODES),
+        gauges=registration.GAUGES,
         confirm=Confirm.OTHER_PATH,
     )
 
-    def __init__(self, settings: Settings) -> None:
-        """It has no settings of its own."""
+    def __init__(self, settings: NsSettings) -> None:
+        day = 86400.0
+        limits = Limits(settings.expiry_warning_days * day, settings.expiry_critical_days * day)
+        self._registry = Registry(settings.rdap_bootstrap, limits)
 
     async def run(self, target: DomainTarget, world: World) -> Outcome:
-        """One look at the subjects `delegation` and `name servers`."""
-        soa, ns = await world.dns.ask_many(
-            [Question(target.name, "SOA"), Question(target.name, "NS")]
+        """The subjects `delegation`, `registration`, and of a zone its servers, their versions and its parent."""
+        of_zone, registered = await asyncio.gather(
+            _zone_looks(target, world), self._registry.look(target, world)
         )
-        ours = await world.canaries.resolver() if _bad_news(soa) else None
-        return Outcome((_delegation(target, soa, ours), _servers(ns)))
+        return Outcome((*of_zone, registered))
 
 
-def _bad_news(answer: DnsAnswer) -> bool:
-    return not answer.known or answer.status is DnsStatus.NXDOMAIN
-
-
-def _delegation(target: DomainTarget, soa: DnsAnswer, ours: str | None) -> Look:
-    """NODATA is good news: the name exists inside a zone above it. `ours`: why it may be our own fault."""
-    if ours is not None:
-        return Look.unknown(_DELEGATION, ours)
-    if not soa.known:
-        return Look.known(_DELEGATION, (_unresolvable(target.name, soa),))
-    if soa.status is DnsStatus.NXDOMAIN:
-        return Look.known(_DELEGATION, (_nonexistent(target),))
-    return Look.known(_DELEGATION)
-
-
-def _unresolvable(domain: str, soa: DnsAnswer) -> Finding:
-    return Finding(
-        "unresolvable",
-        f"the name servers of {domain} do not answer ({soa.status}), while other domains resolve",
-        fix=(
-            f"Ask each server of `dig +trace NS {domain}` for `SOA {domain}`; then mend the servers, "
-            "the delegation at the registrar, or DNSSEC (a DS record that matches no key)"
-        ),
-        evidence=soa.reason,
-    )
-
-
-def _nonexistent(target: DomainTarget) -> Finding:
-    return Finding(
-        "nonexistent",
-        f"{target.name} does not exist in the DNS (NXDOMAIN)",
-        fix=(
-            f"Look at the registration of {target.name}: expired, on hold, or without name servers. "
-            "A subdomain needs at least one record in its zone. "
-            "If it was given up, remove it from the configuration"
-        ),
-        # A parked domain sends nothing that could be refused.
-        severity=Severity.WARNING if target.role is Role.PARKED else None,
-    )
-
-
-def _servers(ns: DnsAnswer) -> Look:
+async def _zone_looks(target: DomainTarget, world: World) -> list[Look]:
+    soa, ns = await world.dns.ask_many([Question(target.name, "SOA"), Question(target.name, "NS")])
+    looks = [await _delegation(target, soa, world)]
     if not ns.known:
-        return Look.unknown(_SERVERS, ns.blindness)
-    if len(ns.records) != 1:
-        return Look.known(_SERVERS)
-    return Look.known(
-        _SERVERS,
-        (
-            Finding(
-                "single_server",
-                f"{ns.question.name} has one name server: the domain ends when it does",
-                fix="Add at least one more name server, in another network (RFC 2182 §3.1, §5)",
-                evidence=ns.records[0],
-            ),
-        ),
+        return [*looks, Look.unknown(evaluate.SERVERS, ns.blindness)]
+    if not ns.records:
+        # A name inside a zone above it: others are answerable for that one's servers.
+        return [*looks, Look.known(evaluate.SERVERS)]
+    return [*looks, *await _server_looks(target.name, ns, world)]
+
+
+async def _delegation(target: DomainTarget, soa: DnsAnswer, world: World) -> Look:
+    if soa.known and soa.status is not DnsStatus.NXDOMAIN:
+        return evaluate.delegation(target, soa, None)
+    if (ours := await world.canaries.resolver()) is not None:
+        return Look.unknown(evaluate.DELEGATION, ours)
+    seen: SecureAnswer | None = None
+    if soa.status is DnsStatus.SERVFAIL:
+        seen = await world.dnssec.ask(target.name, "SOA")
+    return evaluate.delegation(target, soa, seen)
+
+
+async def _server_looks(domain: str, ns: DnsAnswer, world: World) -> list[Look]:
+    by_soa, by_ns, above = await asyncio.gather(
+        world.authorities.each(domain, domain, "SOA"),
+        world.authorities.each(domain, domain, "NS"),
+        world.authorities.delegation(domain),
     )
+    said = (*by_soa, *by_ns)
+    key = f"serials {domain}"
+    before = world.memory.get(key)
+    versions, stuck = serials.look(
+        domain, by_soa, before if isinstance(before, dict) else {}, world.clock.now()
+    )
+    if stuck or before:
+        world.memory.put(key, stuck, _REMEMBERED_SECONDS)
+    below = [server for server in above.nameservers if server.endswith(f".{domain}")]
+    glue = dict(zip(below, [await _addresses(server, world) for server in below], strict=True))
+    return [
+        evaluate.servers(domain, ns.records, said),
+        *evaluate.each_server(domain, said, await _without_address(said, world)),
+        versions,
+        evaluate.parent(domain, above, by_ns, glue),
+    ]
+
+
+async def _without_address(said: tuple[ServerAnswer, ...], world: World) -> dict[str, bool]:
+    """Servers of which no address was found: whether it is known that they have none."""
+    names = dict.fromkeys(one.server for one in said if not one.heard and not one.address)
+    found = {}
+    for name in names:
+        answers = await _addresses(name, world)
+        found[name] = all(a.known and not a.records for a in answers)
+    return found
+
+
+async def _addresses(server: str, world: World) -> list[DnsAnswer]:
+    return await world.dns.ask_many([Question(server, "A"), Question(server, "AAAA")])

@@ -125,6 +125,8 @@ def compare(check: Any, look: Look, expected: dict[str, Any] | str) -> None:
         assert look.state is LookState.NOT_DUE
         return
     assert isinstance(expected, dict)
+    if "weight" in expected:
+        assert look.weight == expected["weight"]
     if "unknown" in expected:
         assert (look.state, look.findings) == (LookState.UNKNOWN, ()), look
         assert expected["unknown"] in look.reason
@@ -136,8 +138,6 @@ def compare(check: Any, look: Look, expected: dict[str, Any] | str) -> None:
         assert finding.fix, f"{finding.code} says nothing of what to do"
     for code, text in expected.get("says", {}).items():
         assert text in "\n".join(map(words, (f for f in look.findings if f.code == code)))
-    if "weight" in expected:
-        assert look.weight == expected["weight"]
     if "record" in expected:
         assert look.record == expected["record"]
     if "samples" in expected:
