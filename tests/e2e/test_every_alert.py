@@ -26,6 +26,7 @@ SECONDS = 75
 
 SHOP = {"domain": "shop.example"}
 NEWS = {"domain": "news.example"}
+PARKED = {"domain": "parked.example"}
 INTERVALS = {
     "blocklist": "3s",
     "dmarc": "3s",
@@ -54,6 +55,10 @@ ROUNDS: tuple[Mapping[str, tuple[Expected, ...]], ...] = (
         "dkim-key-testing": (("DkimWarning", SHOP),),
         "spf-softened": (("SpfWarning", SHOP),),
         "spf-doubled": (("SpfBroken", NEWS), ("BulkSenderRequirementNotMet", NEWS)),
+        "mta-sts-outdated": (("MtaStsRefusesMail", SHOP),),
+        "mta-sts-doubled": (("MtaStsWarning", NEWS),),
+        "tls-reports-lost": (("TlsReportsLost", SHOP),),
+        "parked-opened": (("ParkedDomainOpen", PARKED),),
         "mx-host-dead": (("MxWarning", SHOP),),
         "mx-unusable": (("MxUnusable", NEWS),),
         "single-name-server": (("NameServersWarning", SHOP),),
