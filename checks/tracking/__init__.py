@@ -1,0 +1,1 @@
+"""The hosts in the links of our mail: click, open and unsubscribe."""
