@@ -11,7 +11,7 @@ from typing import Any
 
 from monitor.model import Finding, Sample, Severity, Status
 from monitor.store.kept import Baseline, Change, Kept, KeptFinding, KeptSubject
-from monitor.store.records import RecordChange, RecordEvent
+from monitor.store.records import ChangeKind, RecordChange
 
 _Json = dict[str, Any]
 
@@ -93,7 +93,7 @@ def decode_baseline(text: str) -> Baseline:
 
 def encode_change(change: RecordChange) -> str:
     """JSON text."""
-    fields: _Json = {"at": change.at, "event": change.event, "text": change.text}
+    fields: _Json = {"at": change.at, "kind": change.kind, "text": change.text}
     optional: _Json = {
         "classification": change.classification,
         "reason": change.reason,
@@ -105,7 +105,7 @@ def encode_change(change: RecordChange) -> str:
 def decode_change(text: str) -> RecordChange:
     """What `encode_change` was given. Raises ValueError, KeyError or TypeError where the text is not one of its."""
     fields = _object(text)
-    return RecordChange(**fields | {"event": RecordEvent(fields["event"])})
+    return RecordChange(**fields | {"kind": ChangeKind(fields["kind"])})
 
 
 def _subject_out(key: str, subject: KeptSubject) -> _Json:

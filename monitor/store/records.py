@@ -20,7 +20,7 @@ HISTORY_TEXT: Final = 4096
 """Characters of a record that are kept in its history."""
 
 
-class RecordEvent(StrEnum):
+class ChangeKind(StrEnum):
     """What a change in a record's history is."""
 
     FIRST_SEEN = "first_seen"
@@ -38,7 +38,7 @@ class RecordChange:
     """
 
     at: float
-    event: RecordEvent
+    kind: ChangeKind
     text: str
     classification: str = ""
     reason: str = ""
@@ -103,7 +103,7 @@ def beginning(baseline: Baseline) -> tuple[RecordChange, ...]:
     by_sight = baseline.accepted_by == FIRST_SIGHT
     first = RecordChange(
         baseline.accepted_at,
-        RecordEvent.FIRST_SEEN if by_sight else RecordEvent.ACCEPTED,
+        ChangeKind.FIRST_SEEN if by_sight else ChangeKind.ACCEPTED,
         _cut(baseline.accepted),
         reason=baseline.accepted_reason,
         by=baseline.accepted_by,
@@ -111,7 +111,7 @@ def beginning(baseline: Baseline) -> tuple[RecordChange, ...]:
     if baseline.seen == baseline.accepted:
         return (first,)
     at_once = not by_sight and baseline.changed_at <= baseline.accepted_at
-    return (first, _seen(baseline, RecordEvent.FIRST_SEEN if at_once else RecordEvent.CHANGED))
+    return (first, _seen(baseline, ChangeKind.FIRST_SEEN if at_once else ChangeKind.CHANGED))
 
 
 def changes(before: Baseline, after: Baseline) -> tuple[RecordChange, ...]:
@@ -121,21 +121,21 @@ def changes(before: Baseline, after: Baseline) -> tuple[RecordChange, ...]:
         gained.append(
             RecordChange(
                 after.accepted_at,
-                RecordEvent.ACCEPTED,
+                ChangeKind.ACCEPTED,
                 _cut(after.accepted),
                 reason=after.accepted_reason,
                 by=after.accepted_by,
             )
         )
     if before.seen != after.seen:
-        gained.append(_seen(after, RecordEvent.CHANGED))
+        gained.append(_seen(after, ChangeKind.CHANGED))
     return tuple(gained)
 
 
-def _seen(baseline: Baseline, event: RecordEvent) -> RecordChange:
+def _seen(baseline: Baseline, kind: ChangeKind) -> RecordChange:
     return RecordChange(
         baseline.changed_at,
-        event,
+        kind,
         _cut(baseline.seen),
         baseline.classification,
         baseline.reason,

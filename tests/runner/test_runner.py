@@ -275,7 +275,7 @@ async def test_a_change_that_only_informs_is_confirmed_too(bench: Bench) -> None
     told = (await bench.store.history([("scripted", TARGET.name)]))[
         "scripted", TARGET.name, "record"
     ]
-    assert [(change.event, change.text, change.classification) for change in told] == [
+    assert [(change.kind, change.text, change.classification) for change in told] == [
         ("first_seen", "a", ""),
         ("changed", "again", "changed"),
     ]

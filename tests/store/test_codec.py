@@ -16,7 +16,7 @@ from monitor.store.codec import (
     encode_kept,
 )
 from monitor.store.kept import Baseline, Change, Kept, KeptFinding, KeptSubject
-from monitor.store.records import RecordChange, RecordEvent
+from monitor.store.records import ChangeKind, RecordChange
 
 # Whatever a server sends ends in evidence: surrogates and control characters included.
 texts = st.text(st.characters(), max_size=20)
@@ -60,7 +60,7 @@ baselines = st.builds(
     Baseline, texts, texts, texts, texts, numbers, texts, numbers, texts, texts, texts, texts
 )
 record_changes = st.builds(
-    RecordChange, numbers, st.sampled_from(RecordEvent), texts, texts, texts, texts
+    RecordChange, numbers, st.sampled_from(ChangeKind), texts, texts, texts, texts
 )
 
 
@@ -88,7 +88,7 @@ def test_baselines_round_trip(baseline: Baseline) -> None:
 def test_changes_of_records_round_trip(change: RecordChange) -> None:
     again = decode_change(encode_change(change))
     assert again == change
-    assert isinstance(again.event, RecordEvent)
+    assert isinstance(again.kind, ChangeKind)
 
 
 def test_a_value_that_is_no_number_round_trips() -> None:

@@ -17,8 +17,8 @@ from monitor.store.records import (
     HISTORY_TEXT,
     Acceptance,
     AcceptanceError,
+    ChangeKind,
     RecordChange,
-    RecordEvent,
     accept,
 )
 from monitor.store.store import Store
@@ -32,7 +32,7 @@ FIRST = Baseline(
     *RECORD, accepted="p=reject", accepted_at=10.0, seen="p=reject", changed_at=10.0,
     accepted_by=FIRST_SIGHT,
 )  # fmt: skip
-FIRST_SEEN = RecordChange(10.0, RecordEvent.FIRST_SEEN, "p=reject", by=FIRST_SIGHT)
+FIRST_SEEN = RecordChange(10.0, ChangeKind.FIRST_SEEN, "p=reject", by=FIRST_SIGHT)
 
 
 def seen(baseline: Baseline, text: str, at: float) -> Baseline:
@@ -67,9 +67,9 @@ async def test_changes_and_acceptances_are_kept_in_their_order(open_store: OpenS
     store.set_baseline(accepted)
     expected = [
         FIRST_SEEN,
-        RecordChange(20.0, RecordEvent.CHANGED, "p=none", "weakened", "p=reject → p=none"),
+        RecordChange(20.0, ChangeKind.CHANGED, "p=none", "weakened", "p=reject → p=none"),
         RecordChange(
-            30.0, RecordEvent.ACCEPTED, "p=none", reason="tests with a new ESP", by="Alice"
+            30.0, ChangeKind.ACCEPTED, "p=none", reason="tests with a new ESP", by="Alice"
         ),
     ]
     assert await history(store) == expected
@@ -79,7 +79,7 @@ async def test_changes_and_acceptances_are_kept_in_their_order(open_store: OpenS
     again = await open_store()
     assert again.baseline(*RECORD) == accepted
     again.set_baseline(seen(accepted, "p=reject", 40.0))
-    back = RecordChange(40.0, RecordEvent.CHANGED, "p=reject", "weakened", "p=none → p=reject")
+    back = RecordChange(40.0, ChangeKind.CHANGED, "p=reject", "weakened", "p=none → p=reject")
     assert await history(again) == [*expected, back]
 
 
@@ -127,7 +127,7 @@ async def test_history_is_forgotten_with_its_target(open_store: OpenStore, url: 
     expected = [
         replace(FIRST_SEEN, at=50.0),
         RecordChange(
-            60.0, RecordEvent.CHANGED, "p=quarantine", "weakened", "p=reject → p=quarantine"
+            60.0, ChangeKind.CHANGED, "p=quarantine", "weakened", "p=reject → p=quarantine"
         ),
     ]
     assert await history(store) == expected
@@ -183,7 +183,7 @@ async def test_a_file_of_the_first_version_opens_and_its_records_have_a_beginnin
     assert sum(store.totals().values()) == 1
     store.set_baseline(accept(baseline, baseline.seen, Acceptance("Alice"), at=clock.now()))
     await store.flush()
-    assert [(change.event, change.by, change.text) for change in await history(store)] == [
+    assert [(change.kind, change.by, change.text) for change in await history(store)] == [
         ("accepted", "", "v=DMARC1; p=reject"),
         ("changed", "", "v=DMARC1; p=none"),
         ("accepted", "Alice", "v=DMARC1; p=none"),
@@ -196,7 +196,7 @@ async def test_what_the_configuration_gives_and_what_is_seen_are_told_apart(
     store = await open_store()
     given = replace(FIRST, accepted="p=quarantine", accepted_by=CONFIGURATION)
     store.set_baseline(seen(given, "p=none", 10.0))
-    assert [(change.event, change.by, change.text) for change in await history(store)] == [
+    assert [(change.kind, change.by, change.text) for change in await history(store)] == [
         ("accepted", CONFIGURATION, "p=quarantine"),
         ("first_seen", "", "p=none"),
     ]
