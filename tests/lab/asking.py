@@ -1,5 +1,11 @@
-"""Questions to the lab's DNS over real sockets."""
+"""Questions to the lab's DNS and its sites over real sockets."""
 
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
 import dns.asyncquery
 import dns.message
 import dns.rcode
@@ -28,3 +34,29 @@ async def values(lab: Lab, name: str, rdtype: str) -> str | set[str]:
     kind = dns.rdatatype.from_text(rdtype)
     found = [rrset for rrset in response.answer if rrset.rdtype == kind]
     return {rdata.to_text() for rdata in found[0]} if found else "NODATA"
+
+
+@asynccontextmanager
+async def asking(lab: Lab, site: str, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
+    """One GET from a client that trusts the lab, and that was told where the site is."""
+    url = f"https://{lab.world.sites[site].address}:{lab.ports.https}{path}"
+    context = ssl.create_default_context(cafile=lab.ca_file)
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as client,
+        client.get(url, ssl=context, server_hostname=site, allow_redirects=False) as response,
+    ):
+        yield response
+
+
+async def document(lab: Lab, site: str, path: str) -> str:
+    """The document's text, else the status, else why there is nothing; a second is silence."""
+    try:
+        async with asyncio.timeout(1), asking(lab, site, path) as response:
+            body = (await response.read()).decode("utf-8", "surrogateescape")
+            return body if response.status == 200 else str(response.status)
+    except aiohttp.ClientConnectorCertificateError as error:
+        return str(error.certificate_error)
+    except aiohttp.ClientConnectorError:
+        return "refused"
+    except TimeoutError:
+        return "silence"

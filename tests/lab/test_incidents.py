@@ -17,13 +17,14 @@ from cryptography import x509
 
 from monitor.lab import DEFAULT_SCENARIO, Incident, Lab, ScenarioError, UnknownIncidentError
 from monitor.lab.scenario_file import ScenarioFile
-from tests.lab.asking import ask, values
+from tests.lab.asking import ask, document, values
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REFUSAL = {"127.255.255.254"}
 SHOP_MX = "127.0.1.10"
 SECOND_MX = "127.0.1.11"
 CANARY = "127.0.1.30"
+STS_PATH = "/.well-known/mta-sts.txt"
 
 Probe = Callable[[Lab], Awaitable[object]]
 
@@ -43,6 +44,16 @@ def text(name: str, part: str) -> Probe:
 
     async def probe(lab: Lab) -> object:
         return {part in found for found in await values(lab, name, "TXT")}
+
+    return probe
+
+
+def serves(site: str, path: str, part: str) -> Probe:
+    """Whether a site's document has a part in it; else what there is instead (`404`, `refused`)."""
+
+    async def probe(lab: Lab) -> object:
+        found = await document(lab, site, path)
+        return part in found if "\n" in found else found
 
     return probe
 
@@ -224,6 +235,7 @@ SEEN = [
     ("resolver-dead", silent, False, True),
     ("network-down", silent, False, True),
     ("network-down", connects(CANARY, "https"), False, "silence"),
+    ("network-down", serves("mta-sts.shop.example", STS_PATH, "STSv1"), True, "silence"),
     ("network-down", connects(SHOP_MX, "smtp"), True, "silence"),
     ("resolver-lossy", answers, (4, False), (2, True)),
     (
