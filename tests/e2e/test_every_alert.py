@@ -39,6 +39,8 @@ INTERVALS = {
     "rdns": "3s",
     "bulk_sender": "3s",
     "self": "2s",
+    "bimi": "3s",
+    "tracking": "3s",
 }
 
 Expected = tuple[str, Mapping[str, str]]
@@ -67,6 +69,10 @@ ROUNDS: tuple[Mapping[str, tuple[Expected, ...]], ...] = (
         "certificate-expiring": (("CertificateExpiring", SHOP),),
         "certificate-ageing": (("CertificateExpiringSoon", SHOP),),
         "starttls-injection": (("MailHostCritical", SHOP),),
+        "click-host-dangling": (("LinksBroken", NEWS),),
+        "link-certificate-ageing": (("LinksWarning", SHOP),),
+        "logo-host-down": (("BimiCritical", SHOP),),
+        "bimi-record-invalid": (("BimiWarning", NEWS),),
         "bounce-spike": (("BounceRateCritical", SHOP), ("BounceRateHigh", SHOP)),
         "hook-secret-wrong": (("HookRejecting", {"hook": "newsletter"}),),
     },
