@@ -10,4 +10,12 @@ PANELS = (
         legend="{{domain}}: {{status}}",
         description="unknown: our own resolver could not be believed when it was asked.",
     ),
+    Panel(
+        title="Registrations end",
+        expr='max by (domain) (deliverability_domain_expiry_timestamp_seconds{domain=~"$domain"}) * 1000',
+        kind="table",
+        unit="dateTimeFromNow",
+        legend="{{domain}}",
+        description="As the registry says by RDAP; many country domains say nothing.",
+    ),
 )
