@@ -24,6 +24,7 @@ REFUSAL = {"127.255.255.254"}
 SHOP_MX = "127.0.1.10"
 SECOND_MX = "127.0.1.11"
 CANARY = "127.0.1.30"
+STS_HOST = "mta-sts.shop.example"
 STS_PATH = "/.well-known/mta-sts.txt"
 
 Probe = Callable[[Lab], Awaitable[object]]
@@ -167,7 +168,9 @@ SEEN = [
     ("dmarc-garbled", text("_dmarc.news.example", "rua=mailto:"), {True}, {False}),
     ("dkim-key-revoked", text("s1._domainkey.shop.example", "p=MII"), {True}, {False}),
     ("dkim-key-testing", text("s2._domainkey.shop.example", "; t=y;"), {False}, {True}),
+    ("spf-sender-dropped", text("shop.example", "ip4:192.0.2.10"), {True, False}, {False}),
     ("spf-doubled", text("news.example", "sendgrid.net"), {True}, {True, False}),
+    ("spf-sender-dropped", text("shop.example", "192.0.2.10"), {True, False}, {False}),
     ("mx-host-dead", record("mx3.shop.example", "A"), "NXDOMAIN", "NXDOMAIN"),
     (
         "mx-host-dead",
@@ -235,7 +238,19 @@ SEEN = [
     ("resolver-dead", silent, False, True),
     ("network-down", silent, False, True),
     ("network-down", connects(CANARY, "https"), False, "silence"),
-    ("network-down", serves("mta-sts.shop.example", STS_PATH, "STSv1"), True, "silence"),
+    ("mta-sts-outdated", serves(STS_HOST, STS_PATH, "mx: mx1.shop"), True, False),
+    ("mta-sts-weakened", serves(STS_HOST, STS_PATH, "mode: enforce"), True, False),
+    ("mta-sts-weakened", text("_mta-sts.shop.example", "20261124"), {True}, {False}),
+    ("mta-sts-host-failing", serves(STS_HOST, STS_PATH, "STSv1"), True, "503"),
+    (
+        "mta-sts-doubled",
+        record("_mta-sts.news.example", "TXT"),
+        "NXDOMAIN",
+        {'"v=STSv1; id=1"', '"v=STSv1; id=2"'},
+    ),
+    ("tls-reports-lost", text("_smtp._tls.shop.example", "tls@shop.example"), {True}, {False}),
+    ("parked-opened", text("parked.example", "-all"), {True}, {False}),
+    ("network-down", serves(STS_HOST, STS_PATH, "STSv1"), True, "silence"),
     ("network-down", connects(SHOP_MX, "smtp"), True, "silence"),
     ("resolver-lossy", answers, (4, False), (2, True)),
     (
