@@ -37,6 +37,9 @@ INTERVALS = {
     "mx": "3s",
     "ns": "3s",
     "rdns": "3s",
+    "mta_sts": "3s",
+    "tls_rpt": "3s",
+    "parked": "3s",
     "bulk_sender": "3s",
     "self": "2s",
     "bimi": "3s",
@@ -77,6 +80,7 @@ ROUNDS: tuple[Mapping[str, tuple[Expected, ...]], ...] = (
         "hook-secret-wrong": (("HookRejecting", {"hook": "newsletter"}),),
     },
     {
+        "spf-sender-dropped": (("SpfBroken", SHOP),),
         "starttls-withdrawn": (("StarttlsMissing", SHOP), ("StarttlsWithdrawn", SHOP)),
         "certificate-misnamed": (("MailHostWarning", NEWS),),
         "mx-stalled": (("CheckOverdue", {"check": "smtp"}),),
