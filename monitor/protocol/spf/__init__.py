@@ -2,6 +2,7 @@
 
 from monitor.protocol.spf.check_host import MAX_VOID_LOOKUPS, check_host, check_mail
 from monitor.protocol.spf.lookups import MAX_LOOKUPS, Cost, LookupCount, count_lookups
+from monitor.protocol.spf.macros import has_macro
 from monitor.protocol.spf.record import (
     Mechanism,
     MechanismName,
@@ -33,6 +34,7 @@ __all__ = [
     "check_host",
     "check_mail",
     "count_lookups",
+    "has_macro",
     "is_spf",
     "parse",
 ]
