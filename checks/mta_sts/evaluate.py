@@ -123,7 +123,7 @@ def _record(domain: str, now: float) -> str:
 
 
 def read_policy(domain: str, reply: HttpsReply) -> StsPolicy | Finding:
-    """The policy that a reply brought, or why senders have none, in the words of RFC 8460 §4.3."""
+    """The policy that a reply brought, or why senders have none, in the words of RFC 8460 §4.3.2.2."""
     if reply.failure is HttpsFailure.TLS:
         return _webpki_invalid(domain, reply)
     if reply.failure is not None or reply.status != _OK:

@@ -10,9 +10,9 @@ from monitor.protocol.names import folded, is_host_name
 from monitor.protocol.problem import Problem, RecordError, quoted
 
 VERSION = "STSv1"
-# §3.2: "maximum value of 31557600", a year of 365.25 days.
+# §3.2: a year of 365.25 days, in seconds.
 LONGEST_MAX_AGE = 31_557_600
-# §3.3: senders "may impose a limit on the size": "64 kilobytes" is what it suggests.
+# §3.3: what senders are suggested to take at most.
 LARGEST_POLICY = 64 * 1024
 
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
@@ -31,7 +31,7 @@ class StsRecordError(RecordError):
 
 
 class StsPolicyError(RecordError):
-    """A policy file that senders must not apply (§3.2); RFC 8460 §4.3.2.1 calls it ``sts-policy-invalid``.
+    """A policy file that senders must not apply (§3.2); RFC 8460 §4.3.2.2 calls it ``sts-policy-invalid``.
 
     Codes: ``size``, ``encoding``, ``syntax``, ``version``, ``mode``, ``max_age``, ``mx``. The offset
     is in characters, for ``encoding`` in bytes.
