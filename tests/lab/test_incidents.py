@@ -88,7 +88,7 @@ async def reply_to_starttls(lab: Lab) -> object:
 
 
 async def _tls(
-    lab: Lab, host: str = SHOP_MX, name: str | None = "mx1.shop.example"
+    lab: Lab, host: str = SHOP_MX, name: str | None = "mx1.shop.example", port: str = "smtps"
 ) -> ssl.SSLObject:
     """A session with a host; without a name any that the certificate has will do."""
     context = ssl.create_default_context(cafile=lab.ca_file)
@@ -96,7 +96,7 @@ async def _tls(
     context.set_ciphers("DEFAULT@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.TLSv1
     _, writer = await asyncio.open_connection(
-        host, lab.ports.smtps, ssl=context, server_hostname=name
+        host, getattr(lab.ports, port), ssl=context, server_hostname=name
     )
     try:
         return writer.get_extra_info("ssl_object")
@@ -112,9 +112,9 @@ async def names_in_certificate(lab: Lab) -> object:
     return set(names.get_values_for_type(x509.DNSName))
 
 
-def certificate_days(host: str, name: str) -> Probe:
+def certificate_days(host: str, name: str, port: str = "smtps") -> Probe:
     async def probe(lab: Lab) -> object:
-        der = (await _tls(lab, host, name)).getpeercert(binary_form=True)
+        der = (await _tls(lab, host, name, port)).getpeercert(binary_form=True)
         assert der is not None
         left = x509.load_der_x509_certificate(der).not_valid_after_utc - datetime.now(UTC)
         return left.days
@@ -168,7 +168,6 @@ SEEN = [
     ("dmarc-garbled", text("_dmarc.news.example", "rua=mailto:"), {True}, {False}),
     ("dkim-key-revoked", text("s1._domainkey.shop.example", "p=MII"), {True}, {False}),
     ("dkim-key-testing", text("s2._domainkey.shop.example", "; t=y;"), {False}, {True}),
-    ("spf-sender-dropped", text("shop.example", "ip4:192.0.2.10"), {True, False}, {False}),
     ("spf-doubled", text("news.example", "sendgrid.net"), {True}, {True, False}),
     ("spf-sender-dropped", text("shop.example", "192.0.2.10"), {True, False}, {False}),
     ("mx-host-dead", record("mx3.shop.example", "A"), "NXDOMAIN", "NXDOMAIN"),
@@ -249,6 +248,21 @@ SEEN = [
         {'"v=STSv1; id=1"', '"v=STSv1; id=2"'},
     ),
     ("tls-reports-lost", text("_smtp._tls.shop.example", "tls@shop.example"), {True}, {False}),
+    (
+        "click-host-dangling",
+        record("click.news.example", "CNAME"),
+        {"u1234.ct.sendgrid.net."},
+        {"u9999.ct.sendgrid.net."},
+    ),
+    ("click-host-dangling", record("u9999.ct.sendgrid.net", "A"), "NXDOMAIN", "NXDOMAIN"),
+    (
+        "link-certificate-ageing",
+        certificate_days("127.0.1.64", "links.shop.example", "https"),
+        59,
+        13,
+    ),
+    ("logo-host-down", serves("brand.shop.example", "/logo.svg", "tiny-ps"), True, "refused"),
+    ("bimi-record-invalid", text("default._bimi.news.example", "l=https://"), {True}, {False}),
     ("parked-opened", text("parked.example", "-all"), {True}, {False}),
     ("network-down", serves(STS_HOST, STS_PATH, "STSv1"), True, "silence"),
     ("network-down", connects(SHOP_MX, "smtp"), True, "silence"),
