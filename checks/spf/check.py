@@ -1,5 +1,6 @@
 """The SPF record of a domain, the tree of its includes, and whether each sender may send (RFC 7208)."""
 
+import asyncio
 from typing import ClassVar
 
 from checks.spf import drift, evaluate, senders, tree
@@ -95,10 +96,10 @@ class SpfCheck:
         )
         if record is None:
             return Outcome((watched, Look.known(_LOOKUPS)))
-        lookups = await _lookups(target.name, texts[0], record, world)
-        if not tree.asking(record):
-            return Outcome((watched, lookups))
-        return Outcome((watched, lookups, await _terms(target.name, texts[0], record, world)))
+        looks = [_lookups(target.name, texts[0], record, world)]
+        if tree.asking(record):
+            looks.append(_terms(target.name, texts[0], record, world))
+        return Outcome((watched, *await asyncio.gather(*looks)))
 
     def classify(self, accepted: str, seen: str) -> Drift | None:
         """How the record differs from the accepted one in meaning, None where it does not."""

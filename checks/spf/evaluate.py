@@ -173,8 +173,7 @@ def _of_platforms(target: DomainTarget, text: str, record: SpfRecord) -> Iterato
             "undeclared_platform",
             f"{platforms} may send as {target.name}, and no declared sender of the domain runs on it",
             fix=f"Declare it (`senders: [{{name: …, platform: {next(iter(strange.values()))}, domains: "
-            f"[{target.name}]}}]`), or remove from the record: "
-            + ", ".join(f"include:{name}" for name in strange),
+            f"[{target.name}]}}]`), or remove from the record what names {', '.join(strange)}",
             evidence=text,
         )
 
@@ -182,7 +181,7 @@ def _of_platforms(target: DomainTarget, text: str, record: SpfRecord) -> Iterato
 def of_tree(domain: str, text: str, record: SpfRecord, tree: Tree) -> tuple[Finding, ...]:
     """Findings of the subject `lookups`: what only the included records show."""
     count = tree.count
-    evidence = "\n".join((text, f"{count.lookups} lookups:", *_lines(count.costs)))
+    evidence = "\n".join((f"{count.lookups} lookups:", *_lines(count.costs), text))
     return (
         *_of_dead(domain, tree, evidence),
         *_of_problems(domain, tree, evidence),

@@ -20,6 +20,7 @@ from monitor.protocol.platforms import includes_of
 from monitor.protocol.spf import Answer, Result, SpfError, SpfRecord, Verdict
 
 _SHOWN = 5
+_NOBODY_ELSE = "v=spf1 ~all"
 # An include leads to networks directly, or through one or two others.
 _LEVELS = 3
 
@@ -106,14 +107,19 @@ def _advice(
 ) -> str:
     records = [text for text in texts if spf.is_spf(text)]
     if not records:
-        return f'Publish: {envelope}. IN TXT "v=spf1 {_terms(target, refused, None)} ~all"'
+        return _publish(envelope, _terms(target, refused, None), _NOBODY_ELSE)
     try:
         record = spf.parse(*records)
     except (SpfError, TypeError):
         return f"Correct the SPF record of {envelope} first: {refused[0].verdict.reason}"
     # In front it is reached first, whatever stands behind it, and addresses cost no lookup.
-    rest = records[0][len("v=spf1") :].strip()
-    return f'Publish: {envelope}. IN TXT "v=spf1 {_terms(target, refused, record)} {rest}"'
+    return _publish(envelope, _terms(target, refused, record), records[0])
+
+
+def _publish(envelope: str, terms: str, record: str) -> str:
+    """The record with these terms in front of its own."""
+    own = record[len("v=spf1") :].split()
+    return f'Publish: {envelope}. IN TXT "{" ".join(("v=spf1", terms, *own))}"'
 
 
 def _terms(target: SenderTarget, refused: Sequence[_Judged], record: SpfRecord | None) -> str:
@@ -196,8 +202,7 @@ def _not_included(
     target: SenderTarget, envelope: str, include: str, records: Sequence[str]
 ) -> Finding:
     declared = bool(target.envelope_domains)
-    rest = records[0][len("v=spf1") :].strip() if records else "~all"
-    publish = f'Publish: {envelope}. IN TXT "v=spf1 include:{include} {rest}"'
+    publish = _publish(envelope, f"include:{include}", records[0] if records else _NOBODY_ELSE)
     otherwise = (
         "; or declare the sender's `addresses`, where it has its own"
         if declared
