@@ -12,6 +12,7 @@ from monitor.check import (
     Confirm,
     DnsAnswer,
     DnsStatus,
+    Duration,
     Question,
     SecureAnswer,
     ServerAnswer,
@@ -28,7 +29,9 @@ class NsSettings(Settings):
     """Where registrations are asked for, and when their end is near."""
 
     rdap_bootstrap: Annotated[str, Field(pattern=r"^https://[!-~]+$")] = IANA
-    """The list of RDAP servers (RFC 9224); fetched once a day."""
+    """The list of RDAP servers (RFC 9224)."""
+    rdap_interval: Duration = 86400.0
+    """How often at most a registry is asked for a domain; where something is found, each hour."""
     expiry_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 30
     expiry_critical_days: Annotated[
         float, Field(gt=0, validate_default=True, description="Days before its end.")
@@ -60,7 +63,7 @@ class NsCheck:
     def __init__(self, settings: NsSettings) -> None:
         day = 86400.0
         limits = Limits(settings.expiry_warning_days * day, settings.expiry_critical_days * day)
-        self._registry = Registry(settings.rdap_bootstrap, limits)
+        self._registry = Registry(settings.rdap_bootstrap, settings.rdap_interval, limits)
 
     async def run(self, target: DomainTarget, world: World) -> Outcome:
         """The subjects `delegation`, `registration`, and of a zone its servers, their versions and its parent."""

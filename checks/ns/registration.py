@@ -26,10 +26,8 @@ GAUGES = (
     ),
 )
 
-KEPT_SECONDS = 86400.0
-"""How long what a registry said is not asked for again."""
 RETRY_SECONDS = 3600.0
-"""The same where it could not say, or where something is found: who mends it wants to see that."""
+"""When a registry that could not say is asked again, and one where something is found: who mends it wants to see that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +49,16 @@ class Limits:
 class Registry:
     """Asks registries, and remembers in the check's memory what they said.
 
-    `bootstrap` is the URL of IANA's list of RDAP servers.
+    Args:
+        bootstrap: the URL of IANA's list of RDAP servers.
+        interval: seconds in which nothing is asked for twice.
+        limits: when a registration's end is near.
     """
 
-    def __init__(self, bootstrap: str, limits: Limits) -> None:
+    def __init__(self, bootstrap: str, interval: float, limits: Limits) -> None:
         self._bootstrap = bootstrap
+        self._interval = interval
+        self._soon = min(interval, RETRY_SECONDS)
         self._limits = limits
         self._one_reader = asyncio.Lock()
 
@@ -77,9 +80,9 @@ class Registry:
 
     def _seconds(self, told: Registration | Unknown, now: float) -> float:
         if isinstance(told, Unknown):
-            return KEPT_SECONDS if told.lasting else RETRY_SECONDS
+            return self._interval if told.lasting else self._soon
         ends = told.expires is not None and told.expires - now <= self._limits.warning
-        return RETRY_SECONDS if ends or told.standing is not Standing.KEPT else KEPT_SECONDS
+        return self._soon if ends or told.standing is not Standing.KEPT else self._interval
 
     async def _ask(self, domain: str, world: World) -> Registration | Unknown:
         bootstrap = await self._servers(world)
@@ -106,7 +109,7 @@ class Registry:
             if isinstance(kept, Bootstrap | Unknown):
                 return kept
             fetched = await self._fetched_servers(world)
-            seconds = KEPT_SECONDS if isinstance(fetched, Bootstrap) else RETRY_SECONDS
+            seconds = self._interval if isinstance(fetched, Bootstrap) else self._soon
             world.memory.put("bootstrap", fetched, seconds)
             return fetched
 
