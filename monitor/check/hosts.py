@@ -1,6 +1,6 @@
 """What a check asks of hosts: conversations by SMTP, documents by HTTPS, and the TLS under both."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -78,6 +78,77 @@ class SmtpClient(Protocol):
 
     async def converse(self, address: str, host: str, port: int) -> SmtpConversation:
         """One conversation with `address`; `host` is the name for SNI. Port 465 is TLS from the start."""
+        ...
+
+
+# --- what is only done to hosts of our own ---------------------------------------------------------
+
+
+class AuditPart(StrEnum):
+    """One thing that an audit finds out."""
+
+    PROTOCOLS = "protocols"
+    CIPHERS = "ciphers"
+    RENEGOTIATION = "renegotiation"
+    INJECTION = "injection"
+    RELAY = "relay"
+    AUTH = "auth"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A sender and a recipient (RFC 5321 §4.1.1.2, §4.1.1.3), ASCII without angle brackets; "" is the null sender."""
+
+    sender: str
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeReply:
+    """How a host answered an envelope: `code` and `text` to RCPT, or to MAIL where that was refused already."""
+
+    envelope: Envelope
+    code: int
+    text: str
+    refused_sender: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpAudit:
+    """What an intrusive look at one address of a host showed.
+
+    Attributes:
+        source: our end of the connections; "" where none came about.
+        protocols: whether each TLS version is accepted, by its name (`SSLv3` … `TLSv1.3`).
+        weak_suites: IANA names of the weak cipher suites that are accepted, one at least of each weakness.
+        secure_renegotiation: whether RFC 5746 is known; None where only TLS 1.3 is spoken, which has no renegotiation.
+        injectable: a command sent in plaintext behind STARTTLS was answered inside TLS (CVE-2011-0411).
+        replies: to the envelopes, in their order, as far as the host let us try.
+        clear_mechanisms: SASL mechanisms that are offered before TLS.
+        unknown: why a part is not known.
+    """
+
+    address: str
+    source: str = ""
+    protocols: Mapping[str, bool] = field(default_factory=dict)
+    weak_suites: tuple[str, ...] = ()
+    secure_renegotiation: bool | None = None
+    injectable: bool = False
+    replies: tuple[EnvelopeReply, ...] = ()
+    clear_mechanisms: tuple[str, ...] = ()
+    unknown: Mapping[AuditPart, str] = field(default_factory=dict)
+
+
+class SmtpAuditor(Protocol):
+    """Does to a mail host what only its owner may do; never raises for what a server sends.
+
+    Only for a `HostTarget` that is `own`. No mail is ever sent: no DATA.
+    """
+
+    async def audit(
+        self, address: str, host: str, port: int, envelopes: Sequence[Envelope]
+    ) -> SmtpAudit:
+        """Everything that can be found out at `address`, one connection after the other; minutes, if need be."""
         ...
 
 

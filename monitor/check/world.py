@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitor.check.dns import Authorities, DnsClient, DnssecClient
-from monitor.check.hosts import HttpsClient, SmtpClient
+from monitor.check.hosts import HttpsClient, SmtpAuditor, SmtpClient
 from monitor.model import Counts, Status
 
 
@@ -111,6 +111,7 @@ class World:
     authorities: Authorities
     dnssec: DnssecClient
     smtp: SmtpClient
+    smtp_audit: SmtpAuditor
     https: HttpsClient
     windows: EventWindows
     thresholds: Thresholds

@@ -13,6 +13,7 @@ from monitor.world.guard import AddressGuard
 from monitor.world.https import HttpsGetter
 from monitor.world.memory import ExpiringMemory
 from monitor.world.smtp import SmtpProber
+from monitor.world.smtp_audit import SmtpAuditProber
 from monitor.world.tls import TrustStore
 
 
@@ -38,6 +39,7 @@ class Worlds:
         clock: Clock,
         resolver: Resolver,
         smtp: SmtpProber,
+        smtp_audit: SmtpAuditProber,
         guard: AddressGuard,
         store: TrustStore,
         canaries: CanaryWatch,
@@ -46,6 +48,7 @@ class Worlds:
         self.canaries = canaries
         self._config = config
         self._smtp = smtp
+        self._smtp_audit = smtp_audit
         self._guard = guard
         self._store = store
         self._windows = windows
@@ -95,6 +98,7 @@ class Worlds:
             authorities=outside.authorities,
             dnssec=outside.dnssec,
             smtp=self._smtp,
+            smtp_audit=self._smtp_audit,
             https=outside.https,
             windows=self._windows,
             thresholds=self._config.thresholds,
@@ -165,6 +169,9 @@ def build_world(
         helo=vantage.helo,
         source_address=source,
     )
+    smtp_audit = SmtpAuditProber(
+        guard=guard, evidence=evidence, helo=vantage.helo, source_address=source
+    )
     canaries = CanaryWatch(
         resolver=resolver,
         guard=guard,
@@ -181,6 +188,7 @@ def build_world(
         clock=clock,
         resolver=resolver,
         smtp=smtp,
+        smtp_audit=smtp_audit,
         guard=guard,
         store=store,
         canaries=canaries,

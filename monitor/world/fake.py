@@ -17,10 +17,12 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from monitor.check import (
+    AuditPart,
     Delegation,
     DnsAnswer,
     DnsClient,
     DnsStatus,
+    Envelope,
     HttpsFailure,
     HttpsReply,
     PastResult,
@@ -28,6 +30,7 @@ from monitor.check import (
     SecureAnswer,
     ServerAnswer,
     Signature,
+    SmtpAudit,
     SmtpConversation,
     SmtpFailure,
     Threshold,
@@ -89,14 +92,15 @@ class FakeWorld:
         signatures: RRSIGs by `name TYPE`.
         https: replies by URL.
         smtp: conversations by (address, port).
+        smtp_audit: audits by (address, port).
         counts: messages, see `FakeCounts`; a window not listed has no mail.
         thresholds: by `kind`, `kind role` or `kind stream`; the most specific wins.
         resolver_trouble, network_trouble, egress_trouble (by port): what the canaries say.
         results: last results of other checks, by domain.
         now: seconds since the epoch; `clock.advance` moves it.
 
-    Attributes kept: `asked` (DNS questions in order), `conversed` ((address, host, port) in order) and
-    `got` (URLs in order).
+    Attributes kept: `asked` (DNS questions in order), `conversed` and `audited` ((address, host, port) in
+    order) and `got` (URLs in order).
     """
 
     def __init__(
@@ -122,6 +126,7 @@ class FakeWorld:
         https: Mapping[str, HttpsReply] | None = None,
         fail: Mapping[str, str] | None = None,
         smtp: Mapping[tuple[str, int], SmtpConversation] | None = None,
+        smtp_audit: Mapping[tuple[str, int], SmtpAudit] | None = None,
         counts: FakeCounts | None = None,
         thresholds: Mapping[str, Threshold] | None = None,
         resolver_trouble: str | None = None,
@@ -132,6 +137,7 @@ class FakeWorld:
     ) -> None:
         self.asked: list[Question] = []
         self.conversed: list[tuple[str, str, int]] = []
+        self.audited: list[tuple[str, str, int]] = []
         self.got: list[str] = []
         self.clock = FakeClock(now)
         self.memory = ExpiringMemory(clock=self.clock)
@@ -157,6 +163,7 @@ class FakeWorld:
         self._https = https or {}
         self._fail = {key.lower(): DnsStatus(value) for key, value in (fail or {}).items()}
         self._smtp = smtp or {}
+        self._smtp_audit = smtp_audit or {}
         self._counts = counts or {}
         self._thresholds = thresholds or {}
         self._troubles = (resolver_trouble, network_trouble)
@@ -172,6 +179,7 @@ class FakeWorld:
             ),
             dnssec=FakeDnssec(self, *self._validation, signatures=self._signatures),
             smtp=self,
+            smtp_audit=self,
             https=self,
             windows=self,
             thresholds=self,
@@ -232,6 +240,20 @@ class FakeWorld:
             address, {}, failure=SmtpFailure.CONNECT, reason="connection refused"
         )
         return self._smtp.get((address, port), refused)
+
+    # --- SmtpAuditor ---
+
+    async def audit(
+        self,
+        address: str,
+        host: str,
+        port: int,
+        envelopes: Sequence[Envelope],  # noqa: ARG002
+    ) -> SmtpAudit:
+        """The listed audit, else a refused connection."""
+        self.audited.append((address, host, port))
+        refused = SmtpAudit(address, unknown=dict.fromkeys(AuditPart, "connection refused"))
+        return self._smtp_audit.get((address, port), refused)
 
     # --- HttpsClient ---
 

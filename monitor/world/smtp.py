@@ -2,34 +2,30 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
 from monitor.check import Clock, SmtpConversation, SmtpFailure, TlsSession
-from monitor.world.connect import connect_trouble, open_socket
 from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
-from monitor.world.smtp_guest import GuestProtocol, MisbehavedError
-from monitor.world.tls import TrustStore, looking_context, moment, read_session, ssl_words
-
-IMPLICIT_TLS_PORT = 465
+from monitor.world.smtp_connect import (
+    IMPLICIT_TLS_PORT,
+    Connector,
+    EndedError,
+    address_literal,
+    expect,
+    explained_handshake,
+    explained_reply,
+    extensions_of,
+    full_host_name,
+    leave,
+)
+from monitor.world.smtp_guest import GuestProtocol
+from monitor.world.tls import TrustStore, looking_context, moment, read_session
 
 _READY = 220
 _DONE = 250
-_QUIT_SECONDS = 2.0
-
-
-class _EndedError(Exception):
-    """The conversation cannot go on."""
-
-    def __init__(self, failure: SmtpFailure, reason: str, code: int | None = None) -> None:
-        super().__init__(reason)
-        self.failure = failure
-        self.reason = reason
-        self.code = code
 
 
 @dataclass(slots=True)
@@ -58,9 +54,9 @@ class _Notes:
     def greeted(self, reply: str) -> None:
         """Take what a reply to EHLO tells; the last one counts."""
         self.greeting = reply.partition("\n")[0].strip()
-        self.extensions = _extensions(reply)
+        self.extensions = extensions_of(reply)
 
-    def conversation(self, end: _EndedError | None) -> SmtpConversation:
+    def conversation(self, end: EndedError | None) -> SmtpConversation:
         return SmtpConversation(
             address=self.address,
             phases=self.phases,
@@ -100,12 +96,15 @@ class SmtpProber:
         command_seconds: float = 30.0,
         total_seconds: float = 60.0,
     ) -> None:
-        self._guard = guard
-        self._evidence = evidence
+        self._connector = Connector(
+            guard=guard,
+            evidence=evidence,
+            source_address=source_address,
+            seconds=command_seconds,
+        )
         self._store = store
         self._clock = clock
-        self._helo = helo or _full_host_name()
-        self._source = ip_address(source_address) if source_address else None
+        self._helo = helo or full_host_name()
         self._command_seconds = command_seconds
         self._total_seconds = total_seconds
         self._context = looking_context()
@@ -118,19 +117,18 @@ class SmtpProber:
                 await self._visit(notes, host, port)
         except TimeoutError:
             reason = f"not finished within {self._total_seconds:g} s (phase {notes.phase})"
-            return notes.conversation(_EndedError(SmtpFailure.TIMEOUT, reason))
+            return notes.conversation(EndedError(SmtpFailure.TIMEOUT, reason))
         except OSError:
             reason = f"the server closed the connection (phase {notes.phase})"
-            return notes.conversation(_EndedError(SmtpFailure.PROTOCOL, reason))
-        except _EndedError as end:
+            return notes.conversation(EndedError(SmtpFailure.PROTOCOL, reason))
+        except EndedError as end:
             return notes.conversation(end)
         return notes.conversation(None)
 
     async def _visit(self, notes: _Notes, host: str, port: int) -> None:
-        refusal = self._guard.permit(notes.address)
-        if refusal is not None:
-            raise _EndedError(SmtpFailure.FORBIDDEN, refusal)
-        connection = await self._connect(notes, port)
+        self._connector.permit(notes.address)
+        with notes.timed("connect"):
+            connection = await self._connector.connect(notes.address, port)
         guest = GuestProtocol()
         implicit = port == IMPLICIT_TLS_PORT
         try:
@@ -142,25 +140,10 @@ class SmtpProber:
         finally:
             guest.abort()
 
-    async def _connect(self, notes: _Notes, port: int) -> socket.socket:
-        where = f"{notes.address} port {port}"
-        try:
-            with notes.timed("connect"):
-                async with asyncio.timeout(self._command_seconds):
-                    connection = await open_socket(
-                        notes.address, self._guard.port(port), self._source
-                    )
-        except OSError as error:  # TimeoutError is one
-            self._evidence.note(port, connected=False)
-            reason = f"no connection to {where}: {connect_trouble(error, self._command_seconds)}"
-            raise _EndedError(SmtpFailure.CONNECT, reason) from None
-        self._evidence.note(port, connected=True)
-        return connection
-
     async def _talk(
         self, guest: GuestProtocol, notes: _Notes, host: str, *, implicit: bool
     ) -> None:
-        helo = self._helo or _address_literal(guest)
+        helo = self._helo or address_literal(guest)
         with notes.timed("banner"):
             notes.banner = await self._reply(guest, notes, _READY)
         with notes.timed("ehlo"):
@@ -177,7 +160,7 @@ class SmtpProber:
             self._read_session(guest, notes)
             notes.phase = "ehlo"
             notes.greeted(await self._command(guest, notes, _DONE, "EHLO", helo))
-        await _leave(guest)
+        await leave(guest)
 
     async def _open_tls(
         self, guest: GuestProtocol, notes: _Notes, connection: socket.socket, host: str
@@ -195,20 +178,8 @@ class SmtpProber:
 
     @contextmanager
     def _handshake(self, notes: _Notes) -> Iterator[None]:
-        try:
-            with notes.timed("tls"):
-                yield
-        except ConnectionAbortedError:
-            reason = f"the TLS handshake was not finished within {self._command_seconds:g} s"
-            raise _EndedError(SmtpFailure.TIMEOUT, reason) from None
-        except ssl.SSLError as error:
-            reason = f"the TLS handshake failed: {ssl_words(error)}"
-            raise _EndedError(SmtpFailure.TLS, reason) from None
-        except OSError:
-            reason = "the server closed the connection during the TLS handshake"
-            raise _EndedError(SmtpFailure.TLS, reason) from None
-        except ValueError as error:  # a name that cannot be sent as SNI
-            raise _EndedError(SmtpFailure.TLS, str(error)) from None
+        with explained_handshake(self._command_seconds), notes.timed("tls"):
+            yield
 
     def _read_session(self, guest: GuestProtocol, notes: _Notes) -> None:
         notes.tls = read_session(guest.tls, self._store, moment(self._clock.now()))
@@ -216,57 +187,11 @@ class SmtpProber:
     async def _command(
         self, guest: GuestProtocol, notes: _Notes, expected: int, *words: str
     ) -> str:
-        with self._explained(notes, words[0]):
+        with explained_reply(self._command_seconds, words[0], notes.phase):
             code, text = await guest.command(*words, seconds=self._command_seconds)
-        return await _expect(guest, code, text, expected, f"to {words[0]}")
+        return await expect(guest, code, text, expected, f"to {words[0]}")
 
     async def _reply(self, guest: GuestProtocol, notes: _Notes, expected: int) -> str:
-        with self._explained(notes, "connecting"):
+        with explained_reply(self._command_seconds, "connecting", notes.phase):
             code, text = await guest.reply(self._command_seconds)
-        return await _expect(guest, code, text, expected, "as its banner")
-
-    @contextmanager
-    def _explained(self, notes: _Notes, what: str) -> Iterator[None]:
-        try:
-            yield
-        except TimeoutError:
-            reason = f"no complete reply within {self._command_seconds:g} s after {what}"
-            raise _EndedError(SmtpFailure.TIMEOUT, reason) from None
-        except MisbehavedError as error:
-            reason = f"the server {error} (after {what}, phase {notes.phase})"
-            raise _EndedError(SmtpFailure.PROTOCOL, reason) from None
-
-
-async def _expect(guest: GuestProtocol, code: int, text: str, expected: int, where: str) -> str:
-    if code == expected:
-        return text
-    await _leave(guest)
-    raise _EndedError(SmtpFailure.REPLY, f"the server said {code} {where}: {text[:200]}", code)
-
-
-async def _leave(guest: GuestProtocol) -> None:
-    with suppress(TimeoutError, MisbehavedError):
-        await guest.command("QUIT", seconds=_QUIT_SECONDS)
-
-
-def _extensions(reply: str) -> dict[str, str]:
-    """The keywords behind the greeting line of an EHLO reply (RFC 5321 §4.1.1.1)."""
-    found = {}
-    for line in reply.split("\n")[1:]:
-        keyword, _, parameters = line.strip().partition(" ")
-        if keyword:
-            found[keyword.upper()] = parameters.strip()
-    return found
-
-
-def _full_host_name() -> str:
-    name = socket.gethostname()
-    return name if "." in name.strip(".") else ""
-
-
-def _address_literal(guest: GuestProtocol) -> str:
-    """Our end of the connection, for a machine without a full name (RFC 5321 §4.1.3)."""
-    if guest.transport is None:
-        return "[127.0.0.1]"
-    address = guest.transport.get_extra_info("sockname")[0]
-    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+        return await expect(guest, code, text, expected, "as its banner")
