@@ -1,8 +1,9 @@
 """The DMARC record of a domain: found as receivers find it, judged, and watched (RFC 9989)."""
 
+import asyncio
 from typing import ClassVar
 
-from checks.dmarc import evaluate
+from checks.dmarc import alignment, drift, evaluate, reports
 from monitor.check import About, Code, DnsAnswer, Gauge, Question, Settings, World
 from monitor.model import (
     Classification,
@@ -14,6 +15,7 @@ from monitor.model import (
     Severity,
 )
 from monitor.protocol import dmarc
+from monitor.protocol.dmarc import Discovery
 
 _SUBJECT = "record"
 
@@ -30,6 +32,7 @@ class DmarcCheck:
             Code("policy_weakened", Severity.CRITICAL, "the policy protects less than accepted"),
             Code("record_vanished", Severity.CRITICAL, "the record is gone"),
             Code("record_broken", Severity.CRITICAL, "receivers no longer act on the record"),
+            Code("record_inconsistent", Severity.WARNING, "the name servers disagree"),
             Code("record_changed", Severity.INFO, "the record changed, its protection did not"),
             Code("policy_strengthened", Severity.INFO, "the policy protects more than accepted"),
             Code("record_unusable", Severity.CRITICAL, "receivers do not act on the record"),
@@ -38,6 +41,13 @@ class DmarcCheck:
             Code("record_invalid", Severity.WARNING, "receivers ignore a part of the record"),
             Code("policy_none", Severity.WARNING, "mail that fails DMARC is delivered"),
             Code("subdomains_open", Severity.WARNING, "subdomains are not protected"),
+            Code("psd_claimed", Severity.WARNING, "psd=y on what is no public suffix"),
+            Code("report_not_authorised", Severity.WARNING, "a destination takes no reports"),
+            Code("reports_undeliverable", Severity.WARNING, "a destination takes no mail"),
+            Code("sender_not_aligned", Severity.WARNING, "mail of a sender fails DMARC"),
+            Code("envelope_not_aligned", Severity.INFO, "a sender rests on DKIM alone"),
+            Code("organizational_domain_differs", Severity.INFO, "receivers differ in whose it is"),
+            Code("tag_removed", Severity.INFO, "a tag that RFC 9989 removed"),
             Code("testing", Severity.INFO, "t=y: one policy level less is applied"),
             Code("no_reports", Severity.INFO, "no aggregate reports are asked for"),
         ),
@@ -54,6 +64,7 @@ class DmarcCheck:
             Classification.BROKEN: "record_broken",
             Classification.CHANGED: "record_changed",
             Classification.STRENGTHENED: "policy_strengthened",
+            Classification.INCONSISTENT: "record_inconsistent",
         },
     )
 
@@ -61,39 +72,54 @@ class DmarcCheck:
         """It has no settings of its own."""
 
     async def run(self, target: DomainTarget, world: World) -> Outcome:
-        """One look at the subject `record`."""
-        answers = await _walk(target.name, world)
-        blind = [a for a in answers if not a.known]
-        texts = {a.question.name: a.records if a.known else None for a in answers}
+        """One look at `record`, one at each host that reports go to, and one at `alignment`."""
+        own, *parents = await _walk(target.name, world)
+        texts = {a.question.name: a.records if a.known else None for a in (own, *parents)}
         discovery = dmarc.discover(target.name, texts)
+        blind = _blindness(own, parents)
         if blind:
-            return Outcome((Look.unknown(_SUBJECT, blind[0].blindness),))
-        own_texts = answers[0].records
-        policy = dmarc.effective_policy(discovery)
-        in_force = policy.applied.value if policy else "absent"
-        return Outcome(
-            (
-                Look.known(
-                    _SUBJECT,
-                    evaluate.findings(discovery, own_texts, target.role),
-                    samples=(Sample("dmarc_policy", 1.0, {"policy": in_force}),),
-                    record=evaluate.watched(discovery, own_texts),
-                ),
-            )
+            looks = (Look.unknown(_SUBJECT, blind), Look.unknown(alignment.SUBJECT, blind))
+            # Where reports go is not known; what was known of it stays.
+            return Outcome(looks, incomplete=blind)
+        to_hosts, aligned = await asyncio.gather(
+            reports.looks(discovery, world), alignment.look(target, discovery, world)
         )
+        return Outcome((_record(target, discovery, own), *to_hosts, aligned))
 
     def classify(self, accepted: str, seen: str) -> Drift | None:
         """How the record differs from the accepted one in meaning, None where it does not."""
-        return evaluate.classify(accepted, seen)
+        return drift.classify(accepted, seen)
 
 
 async def _walk(domain: str, world: World) -> list[DnsAnswer]:
-    """The answers of the tree walk; only the first where the domain has a record of its own.
+    """The answers of the tree walk; the domain's own, which is watched, by its authoritative servers."""
+    first, *above = dmarc.tree_walk(domain)
+    own, parents = await asyncio.gather(
+        world.authorities.ask(first, "TXT"),
+        world.dns.ask_many([Question(name, "TXT") for name in above]),
+    )
+    return [own, *parents]
 
-    That one applies whatever stands above it (RFC 9989 §4.10.1).
+
+def _blindness(own: DnsAnswer, parents: list[DnsAnswer]) -> str:
+    """Why it is not known which record applies, "" where it is.
+
+    The domain's own record applies, whatever stands above it (RFC 9989 §4.10.1).
     """
-    first, *parents = dmarc.tree_walk(domain)
-    own = await world.dns.ask(first, "TXT")
-    if sum(map(dmarc.is_dmarc, own.records)) == 1 or not own.known:
-        return [own]
-    return [own, *await world.dns.ask_many([Question(name, "TXT") for name in parents])]
+    if not own.known:
+        return own.blindness
+    if sum(map(dmarc.is_dmarc, own.records)) == 1:
+        return ""
+    return next((answer.blindness for answer in parents if not answer.known), "")
+
+
+def _record(target: DomainTarget, discovery: Discovery, own: DnsAnswer) -> Look:
+    policy = dmarc.effective_policy(discovery)
+    in_force = policy.applied.value if policy else "absent"
+    return Look.known(
+        _SUBJECT,
+        evaluate.findings(discovery, own.records, target.role),
+        samples=(Sample("dmarc_policy", 1.0, {"policy": in_force}),),
+        record=drift.watched(discovery, own.records),
+        disputed=own.disagreement,
+    )

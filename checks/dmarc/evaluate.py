@@ -1,21 +1,22 @@
-"""What the DMARC record that applies to a domain is worth, and what a change of it means."""
+"""What the DMARC record that applies to a domain is worth."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from monitor.model import Classification, Drift, Finding, Role, Severity
-from monitor.protocol import dmarc
-from monitor.protocol.dmarc import Discovery, DmarcRecord, EffectivePolicy, Policy
+from monitor.model import Finding, Role, Severity
+from monitor.protocol import dmarc, psl
+from monitor.protocol.dmarc import Discovery, DmarcRecord, EffectivePolicy, Policy, Psd
 
 # Receivers ignore other faults and go on (RFC 9989 §4.7); after these the policy asked for is lost.
-_UNUSABLE = frozenset({"policy", "missing_policy", "duplicate_tag"})
-_SEVERAL = "several records at: "
-_INHERITED = re.compile(r"inherited from (\S+): ")
+UNUSABLE = frozenset({"policy", "missing_policy", "duplicate_tag"})
 
 
 def findings(discovery: Discovery, own_texts: tuple[str, ...], role: Role) -> tuple[Finding, ...]:
-    """All findings; `own_texts` are the TXT texts at the domain's own `_dmarc` name."""
+    """All findings; `own_texts` are the TXT texts at the domain's own `_dmarc` name.
+
+    Of a parked domain only what is wrong with the record itself: what it should ask for is told by
+    the check `parked`.
+    """
     return tuple(_findings(discovery, own_texts, role))
 
 
@@ -23,10 +24,10 @@ def _findings(discovery: Discovery, own_texts: tuple[str, ...], role: Role) -> I
     if discovery.domain in discovery.several_at:
         yield _several(discovery, own_texts)
     elif discovery.record is None:
-        yield _missing(discovery.domain, own_texts, role)
+        yield from _missing(discovery.domain, own_texts, role)
     if discovery.record is None:
         return
-    unusable = [p for p in discovery.record.problems if p.code in _UNUSABLE]
+    unusable = [p for p in discovery.record.problems if p.code in UNUSABLE]
     if unusable:
         yield Finding(
             "record_unusable",
@@ -35,10 +36,13 @@ def _findings(discovery: Discovery, own_texts: tuple[str, ...], role: Role) -> I
             evidence=discovery.text,
         )
         return
-    yield from _of_syntax(discovery, discovery.record)
     policy = dmarc.effective_policy(discovery)
+    yield from _of_text(discovery, discovery.record, policy)
+    if role is Role.PARKED:
+        return
     if policy is not None:
-        yield from _of_policy(discovery, discovery.record, policy, role)
+        yield from _of_policy(discovery, discovery.record, policy)
+    yield from _of_reports(discovery, discovery.record)
 
 
 def _several(discovery: Discovery, own_texts: tuple[str, ...]) -> Finding:
@@ -54,10 +58,12 @@ def _several(discovery: Discovery, own_texts: tuple[str, ...]) -> Finding:
     )
 
 
-def _missing(domain: str, own_texts: tuple[str, ...], role: Role) -> Finding:
+def _missing(domain: str, own_texts: tuple[str, ...], role: Role) -> Iterator[Finding]:
     meant = [text for text in own_texts if meant_as_dmarc(text)]
+    if role is Role.PARKED and not meant:
+        return
     what = "; a TXT record there does not start with v=DMARC1" if meant else ""
-    return Finding(
+    yield Finding(
         "record_missing",
         f"no DMARC record applies to {domain}{what}: anyone can send as it unnoticed",
         fix=f"Publish: {_advised(domain, role)}",
@@ -76,38 +82,71 @@ def _advised(domain: str, role: Role) -> str:
     return f'_dmarc.{domain}. IN TXT "v=DMARC1; p=none; rua=mailto:dmarc-reports@{domain}"'
 
 
-def _of_syntax(discovery: Discovery, record: DmarcRecord) -> Iterator[Finding]:
+def _of_text(
+    discovery: Discovery, record: DmarcRecord, policy: EffectivePolicy | None
+) -> Iterator[Finding]:
+    place = discovery.found_at
     if record.problems:
         yield Finding(
             "record_invalid",
             "receivers ignore a part of the DMARC record: "
             + "; ".join(problem.message for problem in record.problems),
-            fix=f"Publish: {_at(discovery.found_at, record)}",
+            fix=f"Publish: {_at(place, record)}",
             evidence=discovery.text,
         )
+    if record.removed_tags:
+        yield _tags_removed(discovery, record, policy)
+    if record.psd is Psd.YES and psl.public_suffix(place) != place:
+        yield Finding(
+            "psd_claimed",
+            f"psd=y says that anyone may register names below {place}, which is no public suffix: "
+            f"mail of its subdomains does not align with {place}, nor with each other",
+            fix=f"Publish: {_at(place, replace(record, psd=Psd.UNKNOWN))}",
+            evidence=discovery.text,
+        )
+
+
+def _tags_removed(
+    discovery: Discovery, record: DmarcRecord, policy: EffectivePolicy | None
+) -> Finding:
+    names = ", ".join(name for name, _ in record.removed_tags)
+    partial = record.percentage < 100 and policy and policy.applied is not Policy.NONE  # noqa: PLR2004
+    consequence = (
+        f"; receivers that still follow RFC 7489 apply the policy to {record.percentage} % of the mail that fails"
+        if partial
+        else ""
+    )
+    return Finding(
+        "tag_removed",
+        f"RFC 9989 removed {names} from DMARC: receivers that follow it ignore that{consequence}",
+        fix=f"Publish: {_at(discovery.found_at, replace(record, removed_tags=()))}",
+        evidence=discovery.text,
+        severity=Severity.WARNING if partial else None,
+    )
 
 
 def _of_policy(
-    discovery: Discovery, record: DmarcRecord, policy: EffectivePolicy, role: Role
+    discovery: Discovery, record: DmarcRecord, policy: EffectivePolicy
 ) -> Iterator[Finding]:
     domain, place = discovery.domain, discovery.found_at
     if policy.applied is Policy.NONE:
-        stronger = Policy.REJECT if role is Role.PARKED else Policy.QUARANTINE
+        stronger = replace(
+            record,
+            policy=Policy.QUARANTINE,
+            subdomain_policy=None,
+            nonexistent_policy=None,
+            testing=False,
+        )
         yield Finding(
             "policy_none",
             f"{policy.tag}={policy.requested} for {domain}: receivers deliver mail that fails DMARC",
-            fix=f"When the reports show that all own mail passes, publish: {_at(domain, replace(record, policy=stronger, subdomain_policy=None, nonexistent_policy=None, testing=False))}",
+            fix=f"When the reports show that all own mail passes, publish: {_at(domain, stronger)}",
             evidence=discovery.text,
             # Collecting reports first is the right way in; without them it leads nowhere.
-            severity=Severity.INFO if record.rua and role is not Role.PARKED else None,
+            severity=Severity.INFO if record.rua else None,
         )
-    elif place == domain and record.policy_for_subdomains is Policy.NONE:
-        yield Finding(
-            "subdomains_open",
-            f"sp=none: anyone can send as a subdomain of {domain}, though {domain} itself is protected",
-            fix=f"Publish: {_at(domain, replace(record, subdomain_policy=None))}",
-            evidence=discovery.text,
-        )
+    elif place == domain:
+        yield from _of_subdomains(discovery, record)
     if policy.testing:
         yield Finding(
             "testing",
@@ -115,59 +154,40 @@ def _of_policy(
             fix=f"When the test is over, publish: {_at(place, replace(record, testing=False))}",
             evidence=discovery.text,
         )
-    if not record.rua and role is not Role.PARKED:
-        yield Finding(
-            "no_reports",
-            "no rua: nobody tells us who sends as this domain",
-            fix=f"Add rua=mailto:dmarc-reports@{place} (an address that is read) to the record at _dmarc.{place}",
-            evidence=discovery.text,
-        )
+
+
+def _of_subdomains(discovery: Discovery, record: DmarcRecord) -> Iterator[Finding]:
+    """`np` speaks for names that are not in the DNS, `sp` for the others and where there is no `np`."""
+    domain = discovery.domain
+    if record.policy_for_subdomains is Policy.NONE:
+        tag, whom = "sp", f"a subdomain of {domain}"
+        better = replace(record, subdomain_policy=None)
+    elif record.policy_for_nonexistent is Policy.NONE:
+        tag, whom = "np", f"any name below {domain} that does not exist"
+        better = replace(record, nonexistent_policy=None)
+    else:
+        return
+    yield Finding(
+        "subdomains_open",
+        f"{tag}=none: anyone can send as {whom}, though {domain} itself is protected",
+        fix=f"Publish: {_at(domain, better)}",
+        evidence=discovery.text,
+    )
+
+
+def _of_reports(discovery: Discovery, record: DmarcRecord) -> Iterator[Finding]:
+    if any(uri.scheme == "mailto" for uri in record.rua):
+        return
+    what = (
+        "rua names no mail address, and receivers send to nothing else" if record.rua else "no rua"
+    )
+    yield Finding(
+        "no_reports",
+        f"{what}: nobody tells us who sends as this domain",
+        fix=f"Add rua=mailto:dmarc-reports@{discovery.found_at} (an address that is read) to the record at _dmarc.{discovery.found_at}",
+        evidence=discovery.text,
+    )
 
 
 def _at(domain: str, record: DmarcRecord) -> str:
     return f'_dmarc.{domain}. IN TXT "{dmarc.render(record)}"'
-
-
-def watched(discovery: Discovery, own_texts: tuple[str, ...]) -> str:
-    """The record as drift watches it: the text, after `inherited from <domain>: ` where it is not the domain's own.
-
-    A text that is there but is no DMARC record stays visible, and so do several records, so that a
-    record that was broken is told apart from one that is gone. "" where there is none.
-    """
-    text = " ".join(discovery.text.split())
-    if not text and discovery.several_at:
-        return _SEVERAL + " ".join(discovery.several_at)
-    if not text:
-        return " ".join(filter(meant_as_dmarc, own_texts))
-    own = discovery.found_at == discovery.domain
-    return text if own else f"inherited from {discovery.found_at}: {text}"
-
-
-def classify(accepted: str, seen: str) -> Drift | None:
-    """How two states of `watched` differ in meaning *for the domain*.
-
-    Of an inherited record the `sp` is what counts, so a domain that loses its own record and falls
-    back on an equally strict parent has changed, not weakened.
-    """
-    if dmarc.is_dmarc(_placed(accepted)[1]) and seen.startswith(_SEVERAL):
-        reason = f"there are several records now ({seen}): receivers discard all of them"
-        return Drift(Classification.BROKEN, reason)
-    (before_place, before), (after_place, after) = _placed(accepted), _placed(seen)
-    drift = dmarc.classify(before, after)
-    if drift is None and before_place != after_place:
-        moved = f"the record of {after_place} applies" if after_place else "its own record applies"
-        return Drift(Classification.CHANGED, f"the same policy, but now {moved}")
-    return drift
-
-
-def _placed(state: str) -> tuple[str, str]:
-    """Where a watched record stands ("" for the domain's own) and its text as the domain's own would read."""
-    found = _INHERITED.match(state)
-    if found is None:
-        return "", state
-    text = state[found.end() :]
-    record = dmarc.read(text) if dmarc.is_dmarc(text) else None
-    if record is None or any(problem.code in _UNUSABLE for problem in record.problems):
-        return found[1], text
-    as_own = replace(record, policy=record.policy_for_subdomains, subdomain_policy=None)
-    return found[1], dmarc.render(as_own)

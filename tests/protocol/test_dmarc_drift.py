@@ -52,6 +52,8 @@ def test_what_means_the_same_is_no_drift(accepted: str, seen: str) -> None:
         (REJECT, f"v=DMARC1; p=reject; {RUA},mailto:x@y.test", "changed", "with x@y.test"),
         (REJECT, f"{REJECT}; psd=n", "changed", "`psd=u` → `psd=n`"),
         (REJECT, f"{REJECT}; pct=0", "changed", "none → pct=0"),
+        # No meaning since RFC 9989, so no page; receivers by RFC 7489 are named.
+        (REJECT, f"{REJECT}; pct=0", "changed", "apply the policy to 0 % of the mail"),
         # Receivers ignore it (§4.7): a ticket, no page.
         (REJECT, f"{REJECT}; fo=x", "changed", "fo=`x` is no list"),
         (REJECT, f"v=DMARC1; p=rejct; {RUA}", "broken", "receivers act on `p=none`"),

@@ -1,5 +1,6 @@
 """DMARC: the policy record, its discovery, and what a change of it means (RFC 9989)."""
 
+from monitor.protocol.dmarc.alignment import aligned
 from monitor.protocol.dmarc.discovery import (
     Discovery,
     EffectivePolicy,
@@ -21,6 +22,7 @@ from monitor.protocol.dmarc.record import (
     read,
     render,
 )
+from monitor.protocol.dmarc.reports import authorisation_name, destinations, refusal
 
 __all__ = [
     "Alignment",
@@ -31,13 +33,17 @@ __all__ = [
     "Policy",
     "Psd",
     "ReportUri",
+    "aligned",
+    "authorisation_name",
     "classify",
+    "destinations",
     "discover",
     "effective_policy",
     "is_dmarc",
     "parse",
     "parse_report_uri",
     "read",
+    "refusal",
     "render",
     "tree_walk",
 ]

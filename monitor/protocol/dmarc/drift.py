@@ -136,12 +136,18 @@ def _other(before: DmarcRecord, after: DmarcRecord) -> Iterator[str]:
         yield "`fo` {} → {}".format(*options)
     # `pct` has no meaning since RFC 9989 (appendix C), though older receivers still act on it.
     if dict(before.removed_tags) != dict(after.removed_tags):
-        yield "tags changed that RFC 9989 removed: {} → {}".format(
-            *(", ".join(f"{n}={v}" for n, v in r.removed_tags) or "none" for r in (before, after))
-        )
+        tags = (", ".join(f"{n}={v}" for n, v in r.removed_tags) or "none" for r in (before, after))
+        yield "tags changed that RFC 9989 removed: {} → {}".format(*tags) + _share(before, after)
     for problem in after.problems:
         if problem.message not in {known.message for known in before.problems}:
             yield problem.message
+
+
+def _share(before: DmarcRecord, after: DmarcRecord) -> str:
+    if before.percentage == after.percentage:
+        return ""
+    share = f"the policy to {after.percentage} % of the mail, before to {before.percentage} %"
+    return f" (receivers that still follow RFC 7489 apply {share})"
 
 
 def _moved(gone: list[str], come: list[str]) -> str:

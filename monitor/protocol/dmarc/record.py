@@ -117,6 +117,16 @@ class DmarcRecord:
     applied: bool = True
 
     @property
+    def percentage(self) -> int:
+        """The share of the mail that receivers by RFC 7489 apply the policy to (`pct`, §6.3); 100 by default.
+
+        RFC 9989 removed the tag; what is no number from 0 to 100 was ignored before, too.
+        """
+        text = dict(self.removed_tags).get("pct", "")
+        known = text.isdecimal() and len(text) <= len("100") and int(text) <= 100  # noqa: PLR2004
+        return int(text) if known else 100
+
+    @property
     def policy_for_subdomains(self) -> Policy:
         """``sp``, else ``p`` (RFC 9989 §4.7)."""
         return self.subdomain_policy or self.policy
