@@ -40,6 +40,16 @@ def record(name: str, rdtype: str) -> Probe:
     return probe
 
 
+def of_servers(name: str, rdtype: str, *servers: str) -> Probe:
+    """How many records each of the name servers gives."""
+
+    async def probe(lab: Lab) -> object:
+        replies = [await ask(lab, name, rdtype, server=server) for server in servers]
+        return [len(reply.answer) for reply in replies]
+
+    return probe
+
+
 def text(name: str, part: str) -> Probe:
     """Whether each of the texts at a name has a part in it."""
 
@@ -164,8 +174,20 @@ SEEN = [
     ("address-listed", record("10.2.0.192.zen.lab.example", "A"), "NXDOMAIN", {"127.0.0.2"}),
     ("domain-listed", record("shop.example.dbl.lab.example", "A"), "NXDOMAIN", {"127.0.1.2"}),
     ("dmarc-weakened", record("_dmarc.shop.example", "TXT"), REJECT, {DMARC.format("none", "")}),
-    ("dmarc-vanished", record("_dmarc.shop.example", "TXT"), REJECT, "NXDOMAIN"),
+    ("dmarc-vanished", record("_dmarc.shop.example", "TXT"), REJECT, "NODATA"),
     ("dmarc-garbled", text("_dmarc.news.example", "rua=mailto:"), {True}, {False}),
+    (
+        "dmarc-disagreed",
+        of_servers("_dmarc.shop.example", "TXT", "127.0.1.53", "127.0.1.54"),
+        [1, 1],
+        [1, 0],
+    ),
+    (
+        "dmarc-reports-refused",
+        record("news.example._report._dmarc.shop.example", "TXT"),
+        {'"v=DMARC1"'},
+        "NXDOMAIN",
+    ),
     ("dkim-key-revoked", text("s1._domainkey.shop.example", "p=MII"), {True}, {False}),
     ("dkim-key-testing", text("s2._domainkey.shop.example", "; t=y;"), {False}, {True}),
     ("spf-doubled", text("news.example", "sendgrid.net"), {True}, {True, False}),
