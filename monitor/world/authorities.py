@@ -119,6 +119,9 @@ class AuthorityWatch:
     async def _zone_of(self, name: str) -> str | None:
         """The zone that the name is in, None where it is not known; never a top-level domain's for a longer name."""
         labels = name.split(".")[-MOST_LABELS:]
+        if len(labels) > 1 and labels[1].startswith("_"):
+            # `_domainkey` may be delegated, a single selector below it is a record.
+            labels = labels[1:]
         above = [".".join(labels[cut:]) for cut in range(len(labels))]
         candidates = above[:-1] or above
         answers = await self._resolver.ask_many([Question(zone, "NS") for zone in candidates])
