@@ -76,11 +76,15 @@ def of_record(place: Place, texts: Sequence[str], *, ready: bool) -> tuple[Findi
 
 
 def _corrected(place: Place, records: Sequence[str]) -> str:
-    """The first record with what is right in it."""
+    """The first record with what is right in it, or would be with https."""
     record = bimi.read(records[0]) if records else BimiRecord()
-    right = bimi.is_https_address
-    location = record.location if right(record.location) else f"https://{place.at}/bimi/logo.svg"
-    return place.publish(location, record.authority if right(record.authority) else "")
+    logo = _encrypted(record.location) or f"https://{place.at}/bimi/logo.svg"
+    return place.publish(logo, _encrypted(record.authority))
+
+
+def _encrypted(address: str) -> str:
+    https = f"https://{address.partition('://')[2]}"
+    return https if bimi.is_https_address(https) else ""
 
 
 def _not_published(place: Place) -> Finding:

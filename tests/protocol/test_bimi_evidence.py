@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.lab.marks import Mark, evidence_document
+from tests.protocol.marks import Mark, evidence_document
 from monitor.protocol import bimi
 from monitor.protocol.bimi import Evidence, EvidenceError, MarkKind
 from monitor.protocol.bimi.evidence import MOST_EVIDENCE

@@ -1,4 +1,4 @@
-"""Mark certificates of the lab: what a verifying authority would issue, by an authority that nobody knows."""
+"""Mark certificates as a verifying authority would issue them, by an authority that nobody knows."""
 
 import base64
 import gzip
