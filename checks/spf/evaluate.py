@@ -199,8 +199,8 @@ def _of_dead(domain: str, tree: Tree, evidence: str) -> Iterator[Finding]:
         yield Finding(
             "include_dead",
             f"receivers answer permerror: the included {quoted(name)} {what}",
-            fix=f"Remove `include:{name}` from the record of {domain}, or put the name that the platform "
-            "gives now in its place",
+            fix=f"Remove the term that leads to {name} from the record of {domain}, or put the name that the "
+            "platform gives now in its place",
             evidence=evidence,
         )
 

@@ -11,6 +11,7 @@ from monitor.protocol.problem import RecordError, quoted
 from monitor.protocol.spf.macros import is_domain_spec, is_macro_string
 
 _VERSION = re.compile(r"v=spf1(?= |\Z)", re.IGNORECASE)
+_NOT_PRINTABLE = re.compile(r"[^ -~]")
 _TERM = re.compile(r"[^ ]+")
 _MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9\-_.]*)=(.*)", re.DOTALL)
 _DIRECTIVE = re.compile(r"([+\-~?]?)([A-Za-z0-9]*)(.*)", re.DOTALL)
@@ -159,10 +160,10 @@ def _parsed(text: str) -> SpfRecord:
 
 
 def _check_characters(text: str) -> None:
-    for offset, character in enumerate(text):
-        if not " " <= character <= "~":
-            message = f"character {quoted(character)} is not allowed; terms are parted by spaces"
-            raise SpfError("character", message, offset)
+    found = _NOT_PRINTABLE.search(text)
+    if found is not None:
+        message = f"character {quoted(found[0])} is not allowed; terms are parted by spaces"
+        raise SpfError("character", message, found.start())
 
 
 def _terms(text: str) -> Iterator[tuple[str, int]]:
@@ -245,11 +246,12 @@ def _network(name: MechanismName, rest: str, offset: int) -> IPv4Network | IPv6N
     try:
         if name is MechanismName.IP4:
             ip4 = IPv4Address(address)
-            return IPv4Network((ip4, _prefix(prefix, _IPV4_BITS, offset)), strict=False)
+            # By its number: the network would read the address's text once more.
+            return IPv4Network((int(ip4), _prefix(prefix, _IPV4_BITS, offset)), strict=False)
         ip6 = IPv6Address(address)
         if ip6.scope_id is not None:
             raise ValueError(address)  # noqa: TRY301 - RFC 4291 §2.2 knows no zone
-        return IPv6Network((ip6, _prefix(prefix, _IPV6_BITS, offset)), strict=False)
+        return IPv6Network((int(ip6), _prefix(prefix, _IPV6_BITS, offset)), strict=False)
     except SpfError:
         raise
     except ValueError:
