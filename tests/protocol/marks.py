@@ -92,5 +92,5 @@ def _der(tag: int, *contents: bytes) -> bytes:
     content = b"".join(contents)
     length = len(content)
     size = (length.bit_length() + 7) // 8
-    head = bytes([length]) if length < 0x80 else bytes([0x80 | size]) + length.to_bytes(size, "big")  # noqa: PLR2004 -- X.690 §8.1.3
+    head = bytes([length]) if length < 0x80 else bytes([0x80 | size]) + length.to_bytes(size, "big")
     return bytes([tag]) + head + content

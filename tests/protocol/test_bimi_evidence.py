@@ -1,4 +1,4 @@
-"""Mark certificates: two that DigiCert issued (PayPal's and Xometry's, published for every receiver), and the lab's."""
+"""Mark certificates: two that DigiCert issued (PayPal's and Xometry's, published for every receiver), and made ones."""
 
 import time
 from contextlib import suppress
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocol.marks import Mark, evidence_document
 from monitor.protocol import bimi
 from monitor.protocol.bimi import Evidence, EvidenceError, MarkKind
 from monitor.protocol.bimi.evidence import MOST_EVIDENCE
+from tests.protocol.marks import Mark, evidence_document
 
 REAL = Path(__file__).parent / "mark_certificates"
 VMC, CMC = ((REAL / f"{kind}.pem").read_bytes() for kind in ("vmc", "cmc"))
@@ -135,10 +135,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_documents_cost_little(name: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with suppress(EvidenceError):
         bimi.read_evidence(HOSTILE[name])
-    assert time.perf_counter() - started < 0.05
+    assert time.thread_time() - started < 0.05
 
 
 @given(
@@ -149,7 +149,7 @@ def test_hostile_documents_cost_little(name: str) -> None:
 )
 @settings(max_examples=200)
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with suppress(EvidenceError):
         assert isinstance(bimi.read_evidence(data), Evidence)
-    assert time.perf_counter() - started < 0.05
+    assert time.thread_time() - started < 0.05

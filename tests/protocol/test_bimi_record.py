@@ -78,10 +78,10 @@ def test_what_is_wrong_is_named(text: str, code: str) -> None:
 @given(st.text() | st.text("v=BIMI1; laps:/htexm.,[]@#%\t").map("v=BIMI1;".__add__))
 @settings(max_examples=300)
 def test_any_text_is_read_or_refused(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with suppress(BimiError):
         assert isinstance(bimi.parse(text), BimiRecord)
-    assert time.perf_counter() - started < 0.05
+    assert time.thread_time() - started < 0.05
 
 
 @pytest.mark.parametrize(

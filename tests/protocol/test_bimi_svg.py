@@ -118,9 +118,9 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_files_cost_little(name: str) -> None:
     document = HOSTILE[name]
-    started = time.perf_counter()
+    started = time.thread_time()
     assert read_svg(document).problems
-    assert time.perf_counter() - started < 0.05
+    assert time.thread_time() - started < 0.05
     tracemalloc.start()
     read_svg(document)
     _, most = tracemalloc.get_traced_memory()
@@ -137,6 +137,6 @@ def test_hostile_files_cost_little(name: str) -> None:
 )
 @settings(max_examples=300)
 def test_any_bytes_give_a_result(data: bytes) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert isinstance(read_svg(data), Svg)
-    assert time.perf_counter() - started < 0.05
+    assert time.thread_time() - started < 0.05
