@@ -27,13 +27,15 @@ class Certificate:
 class TlsSession:
     """What was negotiated. `chain` has the leaf first; `untrusted` is None where the chain verifies, else why not.
 
-    The name is not part of `untrusted`: `monitor.protocol.tls` judges names.
+    The name is not part of `untrusted`: `monitor.protocol.tls` judges names. `whole` is False where a
+    certificate could not be read and is missing in the chain.
     """
 
     protocol: str
     cipher: str
     chain: tuple[Certificate, ...]
     untrusted: str | None = None
+    whole: bool = True
 
 
 class SmtpFailure(StrEnum):

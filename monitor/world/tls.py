@@ -186,6 +186,7 @@ def read_session(tls: ssl.SSLObject, store: TrustStore, at: datetime) -> TlsSess
         cipher=cipher[0] if cipher else "",
         chain=tuple(described for _, described in chain),
         untrusted=broken or store.distrust([certificate for certificate, _ in chain], at),
+        whole=not broken,
     )
 
 
