@@ -1,25 +1,34 @@
-"""Reverse DNS of a sending address: PTR, forward confirmation, HELO (RFC 1912 §2.1, RFC 8601 §2.7.3)."""
+"""Reverse DNS of sending addresses: PTR, forward confirmation, HELO (RFC 1912 §2.1, RFC 8601 §2.7.3); of pools."""
 
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import ClassVar
 
 from checks.rdns import evaluate
 from monitor.check import About, Code, DnsAnswer, Question, Settings, World
-from monitor.model import Address, AddressTarget, Look, Outcome, Severity
+from monitor.model import Address, AddressTarget, Look, Outcome, SenderTarget, Severity, Target
 from monitor.protocol import rdns
 
 _NAME = "name"
 _HELO = "helo"
+_POOL = "pool"
 _MOST_NAMES = 10  # RFC 7208 §5.5 draws the same line: the rest of the names is ignored
+MOST_OF_POOL = 64
+"""Addresses of one sender whose names are compared."""
+
+
+def _is_looked_at(target: Target) -> bool:
+    """Every address, and each sender with several."""
+    return not isinstance(target, SenderTarget) or len(target.addresses) > 1
 
 
 class RdnsCheck:
-    """Looks at the names of the address, and at its HELO name where one is declared."""
+    """Looks at the names of each address, at its HELO name where one is declared, and at a sender's addresses together."""
 
     about: ClassVar[About] = About(
         name="rdns",
         title="Reverse DNS",
-        targets=AddressTarget,
+        targets=(AddressTarget, SenderTarget),
         interval=1800.0,
         codes=(
             Code("missing", Severity.CRITICAL, "no PTR record"),
@@ -28,14 +37,18 @@ class RdnsCheck:
             Code("helo_mismatch", Severity.WARNING, "the HELO name leads elsewhere"),
             Code("helo_differs", Severity.INFO, "the HELO name is not the PTR name"),
             Code("several_names", Severity.INFO, "several PTR records"),
+            Code("pool_inconsistent", Severity.INFO, "a sender's names are in different domains"),
         ),
+        applies=_is_looked_at,
     )
 
     def __init__(self, settings: Settings) -> None:
         """It has no settings of its own."""
 
-    async def run(self, target: AddressTarget, world: World) -> Outcome:
-        """One look at `name`, and one at `helo` where a HELO name is declared."""
+    async def run(self, target: AddressTarget | SenderTarget, world: World) -> Outcome:
+        """One look at `name`, and one at `helo` where a HELO name is declared; of a sender at its `pool`."""
+        if isinstance(target, SenderTarget):
+            return Outcome((await _pool(target, world),))
         ptr = await world.dns.ask(rdns.reverse_name(target.address), "PTR")
         names = tuple(name.removesuffix(".") for name in ptr.records[:_MOST_NAMES])
         asked = (*names, target.helo) if target.helo else names
@@ -45,6 +58,20 @@ class RdnsCheck:
         if not target.helo:
             return Outcome((look,))
         return Outcome((look, _helo(target, forward[-1], names if ptr.known else None)))
+
+
+async def _pool(target: SenderTarget, world: World) -> Look:
+    addresses = [ip_address(text) for text in target.addresses[:MOST_OF_POOL]]
+    answers = await world.dns.ask_many([Question(rdns.reverse_name(a), "PTR") for a in addresses])
+    names = {
+        address: answer.records[:_MOST_NAMES]
+        for address, answer in zip(addresses, answers, strict=True)
+    }
+    findings = evaluate.of_pool(target.sender, names)
+    blind = [answer for answer in answers if not answer.known]
+    if blind and not findings:
+        return Look.unknown(_POOL, blind[0].blindness)
+    return Look.known(_POOL, findings)
 
 
 def _name(

@@ -1,9 +1,10 @@
-"""What the names of a sending address are worth to receivers."""
+"""What the names of sending addresses are worth to receivers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from monitor.model import Address, Finding
-from monitor.protocol import rdns
+from monitor.protocol import psl, rdns
+from monitor.protocol.names import folded
 
 
 def missing(address: Address, helo: str) -> Finding:
@@ -64,7 +65,7 @@ def of_helo(
                 fix=f"Publish the address record of {helo}, or let the server say the name of its PTR record",
             ),
         )
-    if names and helo.lower() not in {name.lower() for name in names}:
+    if names and not _of_one_owner(helo, names):
         return (
             Finding(
                 "helo_differs",
@@ -74,3 +75,36 @@ def of_helo(
             ),
         )
     return ()
+
+
+def _of_one_owner(helo: str, names: Sequence[str]) -> bool:
+    """Whether a PTR name is the HELO name, or in the same registrable domain."""
+    if folded(helo) in map(folded, names):
+        return True
+    return _owner(helo) in map(_owner, names)
+
+
+def _owner(name: str) -> str:
+    return psl.registrable_domain(name) or folded(name)
+
+
+def of_pool(sender: str, names: Mapping[Address, Sequence[str]]) -> tuple[Finding, ...]:
+    """Findings of a sender's addresses together, by their PTR names.
+
+    An address without a name says nothing here: that is a finding of its own.
+    """
+    owners = {
+        address: {_owner(name) for name in found} for address, found in names.items() if found
+    }
+    if not owners or set.intersection(*owners.values()):
+        return ()
+    domains = sorted(set.union(*owners.values()))
+    return (
+        Finding(
+            "pool_inconsistent",
+            f"the addresses of {sender} have names in different domains ({', '.join(domains[:5])}): "
+            "receivers do not see them as one sender",
+            fix="Have the PTR records changed to names below one domain, such as mta1.example.com, mta2.example.com",
+            evidence="\n".join(f"{a} {' '.join(names[a])}" for a in owners),
+        ),
+    )

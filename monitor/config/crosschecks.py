@@ -57,11 +57,11 @@ def _check_targets(
         kinds = checks[name].about.target_types
         if AddressTarget in kinds and DomainTarget in kinds:
             targets = [(path, text) for path, text in targets if not names.is_address(text)]
+        if SenderTarget in kinds and len(kinds) > 1:
+            targets = [t for t in targets if t[1] not in sender_names | sender_domains]
         if DomainTarget in kinds:
-            if SenderTarget in kinds:
-                targets = [t for t in targets if t[1] not in sender_names | sender_domains]
             yield from _declared(targets, domain_names, "domain", _domain)
-        elif SenderTarget in kinds:
+        elif kinds == (SenderTarget,):
             yield from _declared(targets, sender_names | sender_domains, "sender")
         else:
             yield from _outside_targets(targets, kinds)

@@ -51,6 +51,7 @@ KINDS: dict[str, type[Target]] = {
 CHECKS = {name: check_of(name, kind) for name, kind in KINDS.items()} | {
     "parked": check_of("parked", DomainTarget, applies=lambda t: t.role is Role.PARKED),
     "both": check_of("both", (DomainTarget, SenderTarget)),
+    "pools": check_of("pools", (AddressTarget, SenderTarget)),
     "intrusive": check_of("intrusive", HostTarget, opt_in=True),
 }
 
@@ -311,6 +312,8 @@ def test_a_check_of_two_kinds_has_targets_of_both(configured: Any) -> None:
     assert len(named(inventory, config, "both")) == len(inventory.domains) + len(inventory.senders)
     config = configured(DECLARED + "checks: {both: {targets: [other, news.example]}}")
     assert named(build(config, {}), config, "both") == ["news.example", "other/example.com"]
+    config = configured(DECLARED + "checks: {pools: {targets: [other, 192.0.2.99]}}")
+    assert named(build(config, {}), config, "pools") == ["192.0.2.99", "other/example.com"]
 
 
 @pytest.mark.parametrize(
