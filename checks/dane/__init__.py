@@ -1,0 +1,1 @@
+"""DANE: whether the certificates of mail hosts are those that signed TLSA records name."""
