@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitor.protocol import dmarc, spf
+from monitor.protocol import dmarc, psl, spf
 
 SET = Path(__file__).parents[3] / "shared" / "conformance" / "records" / "checkdmarc.json"
 
@@ -67,6 +67,11 @@ def test_report_uris_are_read_as_checkdmarc_reads_them(case: dict[str, Any]) -> 
     uri, expected = dmarc.parse_report_uri(text), case["result"]
     assert (uri.scheme, uri.address) == (expected["scheme"], expected["address"])
     assert (uri.size_limit is None) == (expected["size_limit"] is None)
+
+
+@pytest.mark.parametrize("case", cases("utils.get_base_domain"))
+def test_base_domains_are_found_as_checkdmarc_finds_them(case: dict[str, Any]) -> None:
+    assert psl.registrable_domain(case["args"][0]) == case["result"]
 
 
 # Refused by checkdmarc for DNS answers that are not recorded, while the text is what RFC 7208 §12
