@@ -1,7 +1,7 @@
 """Every case folder of every check: a world as data, and what the check must learn of it.
 
-`tests/cases/<check>/NN-what/zone.yaml` holds the arguments of `FakeWorld`, with SMTP conversations by
-`address:port`, HTTPS replies by URL, results by domain, and counts as a list of {sender, domain, stream,
+`tests/cases/<check>/NN-what/zone.yaml` holds the arguments of `FakeWorld`, with SMTP conversations and
+audits by `address:port` (replies: {from, to, code, text}), HTTPS replies by URL, results by domain, and counts as a list of {sender, domain, stream,
 provider, windows}. `expected.yaml` holds:
 
     target: {…}                     the target's fields
@@ -30,7 +30,7 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from monitor.check import About, HttpsReply, PastResult, SmtpConversation, Threshold
+from monitor.check import About, HttpsReply, PastResult, SmtpAudit, SmtpConversation, Threshold
 from monitor.model import Classification, Counts, Finding, Look, LookState, Outcome, Sample
 from monitor.world.fake import FakeWorld
 
@@ -40,6 +40,7 @@ CHECKS = sorted({folder.parent.name for folder in FOLDERS})
 _CONVERSATION = TypeAdapter(SmtpConversation)
 _REPLY = TypeAdapter(HttpsReply)
 _RESULTS = TypeAdapter(dict[str, list[PastResult]])
+_AUDIT = TypeAdapter(SmtpAudit)
 _WINDOWS = TypeAdapter(dict[int, Counts])
 _THRESHOLDS = TypeAdapter(dict[str, Threshold])
 
@@ -73,6 +74,15 @@ def fake_world(zone: dict[str, Any]) -> FakeWorld:
         address, _, port = place.rpartition(":")
         conversation = {"address": address, "phases": {}} | fields
         conversations[address, int(port)] = _CONVERSATION.validate_python(conversation)
+    audits = {}
+    for place, fields in zone.pop("smtp_audit", {}).items():
+        address, _, port = place.rpartition(":")
+        rows = [
+            {"envelope": {"sender": row.pop("from"), "recipient": row.pop("to")}, "text": ""} | row
+            for row in fields.pop("replies", [])
+        ]
+        audit = {"address": address, "replies": rows} | fields
+        audits[address, int(port)] = _AUDIT.validate_python(audit)
     counts: dict[tuple[str, str], dict[tuple[str, str], dict[int, Counts]]] = {}
     for row in zone.pop("counts", []):
         whose = counts.setdefault((row["sender"], row["domain"]), {})
@@ -86,6 +96,7 @@ def fake_world(zone: dict[str, Any]) -> FakeWorld:
     results = _RESULTS.validate_python(zone.pop("results", {}))
     return FakeWorld(
         smtp=conversations,
+        smtp_audit=audits,
         https=replies,
         counts=counts,
         thresholds=thresholds,
