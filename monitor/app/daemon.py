@@ -2,8 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
@@ -30,6 +29,8 @@ from monitor.runner import Job, Runner
 from monitor.runner.merge import without_drift
 from monitor.schedule import Schedule
 from monitor.store.error import StoreError
+from monitor.store.history import RecordKey, TargetKey
+from monitor.store.records import Acceptance, AcceptanceError, RecordChange, accept
 from monitor.store.store import Store
 from monitor.web.backend import Probe, Snapshot, StaleDriftError
 from monitor.web.server import build_application, serve
@@ -207,28 +208,33 @@ class Daemon:
         """Events arrive."""
         return await self._hooks.receive(name, headers, body)
 
-    async def accept_drift(self, check: str, target: str, subject: str, seen: str) -> None:
+    async def record_history(
+        self, targets: Collection[TargetKey]
+    ) -> Mapping[RecordKey, Sequence[RecordChange]]:
+        """The history of each watched record of the targets, oldest first."""
+        return await self._store.history(targets)
+
+    async def accept_drift(
+        self, check: str, target: str, subject: str, seen: str, acceptance: Acceptance
+    ) -> None:
         """Accept a record as it is seen now, and look again at once."""
-        baseline = self._store.baseline(check, target, subject)
         found = self._assembly.targets.get((check, target))
-        if found is not None and {target, f"{target}/{subject}"} & found[0].config.baselines.keys():
+        if found is not None and found[0].config.given(target, subject) is not None:
             raise StaleDriftError(
                 f"checks.{check}.baselines of the configuration says what is accepted"
             )
-        if baseline is None or not baseline.classification:
-            raise StaleDriftError(
-                f"{check} {target} {subject} does not differ from what is accepted"
-            )
-        if baseline.seen != seen:
-            raise StaleDriftError(f"{check} {target} {subject} changed again: look at it first")
         now = self._clock.now()
-        accepted = replace(baseline, accepted=seen, accepted_at=now, classification="", reason="")
+        before = self._store.baseline(check, target, subject)
+        try:
+            accepted = accept(before, seen, acceptance, at=now)
+        except AcceptanceError as error:
+            raise StaleDriftError(f"{check} {target} {subject}: {error}") from None
         self._store.set_baseline(accepted)
         kept = self._store.kept(check, target)
         if found is not None and kept is not None:
             self._store.keep(without_drift(kept, subject, found[0].about, at=now))
         await self._store.flush()
-        log.info("drift.accepted", check=check, target=target, subject=subject)
+        log.info("drift.accepted", check=check, target=target, subject=subject, by=acceptance.by)
         if found is not None:
             self._runner.submit(*found, due=now)
 

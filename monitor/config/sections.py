@@ -43,6 +43,10 @@ class CheckConfig:
         """What the daemon knows of the check."""
         return self.check.about
 
+    def given(self, target: str, subject: str) -> str | None:
+        """The accepted record of a subject where the configuration gives it: then nobody else accepts one."""
+        return self.baselines.get(target if subject == "record" else f"{target}/{subject}")
+
 
 def config_model(checks: Checks) -> type[Config]:
     """The model of the whole file, with the settings of each check under `checks.<name>`.

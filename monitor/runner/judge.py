@@ -101,7 +101,7 @@ def baseline_after(
         seen=look.record,
         changed_at=at,
     )
-    given = _given(job, target, look)
+    given = job.config.given(target.name, look.subject)
     if given is not None and (base.accepted, base.accepted_by) != (given, CONFIGURATION):
         base = replace(
             base,
@@ -133,17 +133,11 @@ def newly_drifted(judged: JudgedLook, before: Baseline | None) -> frozenset[tupl
 
 
 def _accepted(job: Job, target: Target, look: Look, baselines: Baselines) -> str | None:
-    given = _given(job, target, look)
+    given = job.config.given(target.name, look.subject)
     if given is not None:
         return given
     stored = baselines.baseline(job.name, target.name, look.subject)
     return stored.accepted if stored else None
-
-
-def _given(job: Job, target: Target, look: Look) -> str | None:
-    """The record that the configuration says is accepted."""
-    key = target.name if look.subject == "record" else f"{target.name}/{look.subject}"
-    return job.config.baselines.get(key)
 
 
 def _drift_finding(job: Job, target: Target, drift: Drift, look: Look) -> Finding:

@@ -1,5 +1,6 @@
 """Watched records: accepting what is seen, and the history of what was seen and accepted. Pure."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -130,6 +131,17 @@ def changes(before: Baseline, after: Baseline) -> tuple[RecordChange, ...]:
     if before.seen != after.seen:
         gained.append(_seen(after, ChangeKind.CHANGED))
     return tuple(gained)
+
+
+def with_seen_before(
+    history: Iterable[RecordChange],
+) -> Iterator[tuple[RecordChange, str | None]]:
+    """Each change of a history, oldest first, with the record as it was seen before; None: that is not known."""
+    seen: str | None = None
+    for change in history:
+        yield change, seen
+        if change.kind is not ChangeKind.ACCEPTED or seen is None:
+            seen = change.text
 
 
 def _seen(baseline: Baseline, kind: ChangeKind) -> RecordChange:

@@ -1,8 +1,7 @@
 """The JSON API. `openapi.yaml` describes exactly what is here."""
 
 import asyncio
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -11,19 +10,25 @@ import yaml
 from aiohttp import web
 
 from monitor.model import Sender, Severity, Status
-from monitor.store.kept import Baseline, KeptSubject
+from monitor.store.error import StoreError
+from monitor.store.kept import KeptSubject
 from monitor.web.backend import Backend, Snapshot, StaleDriftError
 from monitor.web.bodies import read_body
+from monitor.web.drift_api import (
+    Filters,
+    accept_request,
+    drift_json,
+    history_json,
+    records_json,
+)
 from monitor.web.guard import refuse_other_sites
 from monitor.web.overview import Row, overview
 from monitor.web.replies import json_reply
 from monitor.web.text import iso, one_line, visible
 from monitor.web.view import FindingView, ResultView, State, by_severity, results
 
-_ACCEPT_FIELDS: Final = ("check", "target", "subject", "seen")
+_RECORD: Final = ("check", "target", "subject")
 _CHOICES: Final = {"status": tuple(Status), "severity": tuple(Severity)}
-
-Filters = Mapping[str, str]
 
 
 class Api:
@@ -42,10 +47,30 @@ class Api:
             ),
             web.get("/api/v1/domains", self._listing(domains_json)),
             web.get("/api/v1/senders", self._listing(senders_json)),
-            web.get("/api/v1/drift", self._listing(drift_json)),
+            web.get("/api/v1/drift", self._listing(drift_json, *_RECORD)),
+            web.get("/api/v1/drift/records", self._listing(records_json, *_RECORD)),
+            web.get("/api/v1/drift/history", self.record_history),
             web.post("/api/v1/drift/accept", self.accept_drift),
             web.get("/api/v1/openapi.json", self.openapi),
         ]
+
+    async def record_history(self, request: web.Request) -> web.Response:
+        """What changed in the records of one target of a check; 404 where none is watched."""
+        chosen = _filters(request, _RECORD)
+        if not {"check", "target"} <= chosen.keys():
+            raise web.HTTPBadRequest(text="whose history? Name check and target")
+        try:
+            found = await self._backend.record_history([(chosen["check"], chosen["target"])])
+        except StoreError as error:
+            return json_reply({"error": one_line(str(error))}, status=503)
+        histories = {
+            key: history
+            for key, history in found.items()
+            if chosen.get("subject", key[2]) == key[2]
+        }
+        if not histories:
+            raise web.HTTPNotFound(text="no such record is watched")
+        return await asyncio.to_thread(lambda: json_reply(history_json(histories)))
 
     async def accept_drift(self, request: web.Request) -> web.Response:
         """Accept what is seen; 409 where something else is seen by now."""
@@ -53,9 +78,9 @@ class Api:
         if request.content_type != "application/json":
             # Another site's form cannot send this type without asking first.
             raise web.HTTPUnsupportedMediaType(text="the body must be application/json")
-        wanted = _accept_request(await read_body(request))
+        wanted, acceptance = accept_request(await read_body(request))
         try:
-            await self._backend.accept_drift(**wanted)
+            await self._backend.accept_drift(**wanted, acceptance=acceptance)
         except StaleDriftError as stale:
             return json_reply({"error": one_line(str(stale))}, status=409)
         return json_reply({"accepted": True})
@@ -144,11 +169,6 @@ def senders_json(snapshot: Snapshot, _filters: Filters) -> dict[str, Any]:
     return {"senders": [_sender(sender) for sender in snapshot.senders]}
 
 
-def drift_json(snapshot: Snapshot, _filters: Filters) -> dict[str, Any]:
-    """The watched records that differ from what was accepted."""
-    return {"drift": [_drift(one) for one in snapshot.baselines if one.classification]}
-
-
 def _filters(request: web.Request, known: tuple[str, ...]) -> Filters:
     """The filters of a request.
 
@@ -166,20 +186,6 @@ def _filters(request: web.Request, known: tuple[str, ...]) -> Filters:
 
 def _passes(filters: Filters, **values: str) -> bool:
     return all(filters.get(name, value) == value for name, value in values.items())
-
-
-def _accept_request(body: bytes) -> dict[str, str]:
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        raise web.HTTPBadRequest(text="the body is not JSON") from None
-    if (
-        not isinstance(data, dict)
-        or set(data) != set(_ACCEPT_FIELDS)
-        or not all(isinstance(value, str) for value in data.values())
-    ):
-        raise web.HTTPBadRequest(text=f"the body must have the texts {', '.join(_ACCEPT_FIELDS)}")
-    return data
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -261,19 +267,4 @@ def _sender(sender: Sender) -> dict[str, Any]:
             }
             for stream in sender.streams
         ],
-    }
-
-
-def _drift(one: Baseline) -> dict[str, Any]:
-    # Whole and exact, since `seen` is sent back to accept it; JSON's own escapes keep it harmless.
-    return {
-        "check": one.check,
-        "target": one.target,
-        "subject": one.subject,
-        "classification": one.classification,
-        "reason": one_line(one.reason),
-        "accepted": one.accepted,
-        "accepted_at": iso(one.accepted_at),
-        "seen": one.seen,
-        "changed_at": iso(one.changed_at),
     }

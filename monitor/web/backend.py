@@ -1,6 +1,6 @@
 """What the web side asks of the daemon behind it, as data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,7 +8,9 @@ from monitor.check import About
 from monitor.config.sections import CheckConfig
 from monitor.ingest.hooks import Reply
 from monitor.model import Domain, Outcome, Sender
+from monitor.store.history import RecordKey, TargetKey
 from monitor.store.kept import Baseline, Kept
+from monitor.store.records import Acceptance, RecordChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,19 @@ class Backend(Protocol):
         """Events arrive; the reply is final after they are durable."""
         ...
 
-    async def accept_drift(self, check: str, target: str, subject: str, seen: str) -> None:
+    async def record_history(
+        self, targets: Collection[TargetKey]
+    ) -> Mapping[RecordKey, Sequence[RecordChange]]:
+        """The history of each watched record of the targets, oldest first.
+
+        Raises:
+            StoreError: it cannot be read now.
+        """
+        ...
+
+    async def accept_drift(
+        self, check: str, target: str, subject: str, seen: str, acceptance: Acceptance
+    ) -> None:
         """Accept `seen` as the new state of a watched record.
 
         Raises:

@@ -1,13 +1,17 @@
 """One domain in detail: its results, its watched records, what changed lately."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from monitor.model import Domain
+from monitor.model import Classification, Domain
+from monitor.protocol.record_diff import DiffTerm
+from monitor.store.history import RecordKey, TargetKey
 from monitor.store.kept import Baseline
+from monitor.store.records import RecordChange
 from monitor.web.backend import Snapshot
 from monitor.web.overview import Blindness, grouped, headline
+from monitor.web.records import NO_RECORD, Step, accepted, shown_diff, steps
 from monitor.web.text import one_line, visible
 from monitor.web.view import (
     Cell,
@@ -23,21 +27,31 @@ from monitor.web.view import (
 _CHANGES_SHOWN = 20
 _RECORD_SHOWN = 2000
 
+Histories = Mapping[RecordKey, Sequence[RecordChange]] | None
+"""The histories of records, oldest first; None where they cannot be read now."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordView:
-    """A watched record. `digest` names exactly what is seen, so that nothing else can be accepted."""
+    """A watched record. `digest` names exactly what is seen, so that nothing else can be accepted.
+
+    `accepted` is the accepted record, `said` who accepted it and why. `terms` is what is seen now,
+    against what was accepted; `history` is None where it cannot be read.
+    """
 
     check: str
     target: str
     subject: str
     accepted: str
     accepted_at: float
-    seen: str
+    said: str
     changed_at: float
     classification: str
     reason: str
+    terms: tuple[DiffTerm, ...]
+    acceptable: bool
     digest: str
+    history: tuple[Step, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +90,14 @@ class DomainPage:
     changes: tuple[ChangeView, ...]
 
 
-def domain_page(snapshot: Snapshot, name: str) -> DomainPage | None:
+def record_targets(snapshot: Snapshot, name: str) -> list[TargetKey]:
+    """The targets of a domain that have watched records."""
+    own = {(kept.check, kept.target) for kept in snapshot.kept if kept.domain == name}
+    watched = {(baseline.check, baseline.target) for baseline in snapshot.baselines}
+    return sorted(own & watched)
+
+
+def domain_page(snapshot: Snapshot, name: str, histories: Histories) -> DomainPage | None:
     """The page of a configured domain; None where `name` is none."""
     domain = next((domain for domain in snapshot.domains if domain.name == name), None)
     if domain is None:
@@ -100,7 +121,7 @@ def domain_page(snapshot: Snapshot, name: str) -> DomainPage | None:
         ),
         findings=tuple(by_severity(f for result in own for f in result.findings)),
         blindness=grouped(spot for result in own for spot in result.blind_spots),
-        records=_records(snapshot, own),
+        records=_records(snapshot, own, histories),
         changes=_changes(own),
     )
 
@@ -110,10 +131,12 @@ def digest(record: str) -> str:
     return hashlib.sha256(record.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _records(snapshot: Snapshot, own: Sequence[ResultView]) -> tuple[RecordView, ...]:
+def _records(
+    snapshot: Snapshot, own: Sequence[ResultView], histories: Histories
+) -> tuple[RecordView, ...]:
     targets = {(result.kept.check, result.kept.target) for result in own}
     views = [
-        _record(baseline)
+        _record(baseline, histories)
         for baseline in snapshot.baselines
         if (baseline.check, baseline.target) in targets
     ]
@@ -122,18 +145,23 @@ def _records(snapshot: Snapshot, own: Sequence[ResultView]) -> tuple[RecordView,
     )
 
 
-def _record(baseline: Baseline) -> RecordView:
+def _record(baseline: Baseline, histories: Histories) -> RecordView:
+    key = (baseline.check, baseline.target, baseline.subject)
+    inconsistent = baseline.classification == Classification.INCONSISTENT
     return RecordView(
         check=baseline.check,
         target=baseline.target,
         subject=baseline.subject,
-        accepted=visible(baseline.accepted, limit=_RECORD_SHOWN),
+        accepted=visible(baseline.accepted, limit=_RECORD_SHOWN) or NO_RECORD,
         accepted_at=baseline.accepted_at,
-        seen=visible(baseline.seen, limit=_RECORD_SHOWN),
+        said=accepted(baseline.accepted_by, baseline.accepted_reason),
         changed_at=baseline.changed_at,
         classification=baseline.classification,
         reason=one_line(baseline.reason),
+        terms=shown_diff(baseline.accepted, baseline.seen),
+        acceptable=bool(baseline.classification) and not inconsistent,
         digest=digest(baseline.seen),
+        history=None if histories is None else steps(histories.get(key, ())),
     )
 
 

@@ -6,11 +6,13 @@ from urllib.parse import parse_qs, quote
 
 from aiohttp import web
 
+from monitor.store.error import StoreError
 from monitor.store.kept import Baseline
+from monitor.store.records import NAME_LENGTH, REASON_LENGTH, Acceptance, AcceptanceError
 from monitor.web import text
 from monitor.web.backend import Backend, Snapshot, StaleDriftError
 from monitor.web.bodies import read_body
-from monitor.web.domain_page import digest, domain_page
+from monitor.web.domain_page import Histories, digest, domain_page, record_targets
 from monitor.web.guard import refuse_other_sites
 from monitor.web.overview import overview
 from monitor.web.pages import Pages
@@ -45,7 +47,13 @@ class Site:
     async def domain(self, request: web.Request) -> web.Response:
         """One domain."""
         name = request.match_info["name"]
-        return await asyncio.to_thread(self._domain, self._backend.snapshot(), name)
+        snapshot = self._backend.snapshot()
+        histories: Histories
+        try:
+            histories = await self._backend.record_history(record_targets(snapshot, name))
+        except StoreError:
+            histories = None
+        return await asyncio.to_thread(self._domain, snapshot, name, histories)
 
     async def accept_drift(self, request: web.Request) -> web.Response:
         """The accept button: back to the records, or 409 where something else is seen by now."""
@@ -56,8 +64,12 @@ class Site:
             check, target, subject, named = (
                 form[name][0] for name in ("check", "target", "subject", "digest")
             )
+            by, reason = (form.get(name, [""])[0] for name in ("by", "reason"))
+            acceptance = Acceptance.of(by, reason)
         except KeyError as missing:
             raise web.HTTPBadRequest(text=f"the form has no field {missing}") from None
+        except AcceptanceError as error:
+            raise web.HTTPBadRequest(text=text.one_line(str(error))) from None
         snapshot = self._backend.snapshot()
         key = (check, target, subject)
         seen = next((b.seen for b in snapshot.baselines if _is(b, key, named)), None)
@@ -65,7 +77,7 @@ class Site:
             said = "What you saw is no longer what is seen. Look at it first."
             return self._notice(snapshot, "Not accepted", said, back, 409)
         try:
-            await self._backend.accept_drift(check, target, subject, seen)
+            await self._backend.accept_drift(check, target, subject, seen, acceptance)
         except StaleDriftError as stale:
             return self._notice(snapshot, "Not accepted", text.one_line(str(stale)), back, 409)
         return web.Response(status=303, headers={"Location": back})
@@ -95,12 +107,13 @@ class Site:
             "organisation.html", snapshot, view.state, view=view, findings_shown=FINDINGS_SHOWN
         )
 
-    def _domain(self, snapshot: Snapshot, name: str) -> web.Response:
-        view = domain_page(snapshot, name)
+    def _domain(self, snapshot: Snapshot, name: str, histories: Histories) -> web.Response:
+        view = domain_page(snapshot, name, histories)
         if view is None:
             said = f"{text.one_line(name, limit=80)} is not configured."
             return self._notice(snapshot, "No such domain", said, "/", 404)
-        return self._page("domain.html", snapshot, view.state, view=view)
+        limits = {"name_length": NAME_LENGTH, "reason_length": REASON_LENGTH}
+        return self._page("domain.html", snapshot, view.state, view=view, **limits)
 
     def _notice(
         self, snapshot: Snapshot, title: str, said: str, back: str, status: int

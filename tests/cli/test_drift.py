@@ -1,6 +1,7 @@
 """`drift`: through the API of the daemon that runs, else through its file."""
 
 import asyncio
+import getpass
 import json
 import os
 import pty
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from monitor.model import Finding, Status
-from monitor.store.kept import Baseline, Kept, KeptFinding, KeptSubject
+from monitor.store.kept import FIRST_SIGHT, Baseline, Kept, KeptFinding, KeptSubject
 from monitor.store.store import Store
 from monitor.world.clock import SystemClock
 from tests.cli.commands import COMMAND, deliverability, environment
@@ -25,7 +26,16 @@ ACCEPTED, SEEN = "v=DMARC1; p=reject", "v=DMARC1; p=none; \x1b[31m"
 
 def baseline(target: str, subject: str = "record", classification: str = "weakened") -> Baseline:
     return Baseline(
-        "dmarc", target, subject, ACCEPTED, 0.0, SEEN, 60.0, classification, "p=reject -> p=none"
+        "dmarc",
+        target,
+        subject,
+        ACCEPTED,
+        0.0,
+        SEEN if classification else ACCEPTED,
+        60.0 if classification else 0.0,
+        classification,
+        "p=reject -> p=none" if classification else "",
+        FIRST_SIGHT,
     )
 
 
@@ -80,13 +90,42 @@ def test_the_file_serves_where_no_daemon_runs(config: Path) -> None:
     """Listed, shown with both states, and accepted for the next start."""
     cwd = config.parent
     listed = deliverability("drift", "list", "-c", config, cwd=cwd)
-    assert listed.stdout == "dmarc shop.example record: weakened: p=reject -> p=none\n"
-    shown = deliverability("drift", "show", "shop.example", "-c", config, cwd=cwd).stdout
-    assert f"- {ACCEPTED}  (accepted 1970-01-01T00:00:00Z)" in shown
-    assert r"+ v=DMARC1; p=none; \x1b[31m  (seen since 1970-01-01T00:01:00Z)" in shown
+    differs = (
+        "dmarc shop.example record: weakened: p=reject -> p=none "
+        "(accepted on first sight, 1970-01-01T00:00:00Z)\n"
+    )
+    assert listed.stdout == differs
+    every = deliverability("drift", "list", "--all", "-c", config, cwd=cwd)
+    assert every.stdout == (
+        "dmarc as.example record: as accepted (accepted on first sight, 1970-01-01T00:00:00Z)\n"
+        + differs
+    )
+    shown = deliverability("drift", "show", "shop.example", "-c", config, cwd=cwd)
+    assert (
+        shown.stdout
+        == r"""dmarc shop.example record
+  weakened: p=reject -> p=none
+  accepted on first sight, 1970-01-01T00:00:00Z; seen since 1970-01-01T00:01:00Z
+      v=DMARC1
+    - p=reject
+    + p=none
+    + \x1b[31m
+  accepted, as a whole: v=DMARC1; p=reject
+  history:
+  1970-01-01T00:01:00Z changed, weakened: p=reject -> p=none
+    - p=reject
+    + p=none
+    + \x1b[31m
+  1970-01-01T00:00:00Z first seen, accepted on first sight
+      v=DMARC1
+      p=reject
+"""
+    )
 
     accepted = deliverability(
-        "drift", "accept", "dmarc", "shop.example", "--yes", "-c", config, cwd=cwd
+        *("drift", "accept", "dmarc", "shop.example", "--yes", "--reason", "a new\nESP"),
+        *("-c", config),
+        cwd=cwd,
     )
     assert (accepted.returncode, accepted.stdout) == (0, "dmarc shop.example record: accepted\n")
     again = deliverability("drift", "list", "-c", config, cwd=cwd)
@@ -96,9 +135,45 @@ def test_the_file_serves_where_no_daemon_runs(config: Path) -> None:
     assert record is not None
     assert (record.accepted, record.classification, record.reason) == (SEEN, "", "")
     assert record.accepted_at > 1e9
+    assert (record.accepted_by, record.accepted_reason) == (getpass.getuser(), "a new ESP")
     assert kept is not None
     assert [f.code for f in kept.subjects["record"].findings] == ["dmarc.policy_none"]
     assert kept.status is Status.WARNING
+    shown = deliverability("drift", "show", "dmarc", "shop.example", "-c", config, cwd=cwd)
+    assert "as accepted" in shown.stdout
+    assert f"Z accepted by {getpass.getuser()}: a new ESP\n" in shown.stdout
+
+
+def test_colours_are_for_terminals_only(config: Path) -> None:
+    ours, theirs = pty.openpty()
+    subprocess.run(
+        [*COMMAND, "drift", "show", "shop.example", "--config", str(config)],
+        cwd=config.parent,
+        env=environment(),
+        stdout=theirs,
+        check=True,
+        timeout=20,
+    )
+    os.close(theirs)
+    said = os.read(ours, 65536)
+    os.close(ours)
+    assert b"\x1b[31m    - p=reject\x1b[0m" in said
+    assert b"\x1b[32m    + p=none\x1b[0m" in said
+
+
+def test_what_the_configuration_gives_is_accepted_there(config: Path) -> None:
+    config.write_text(
+        config.read_text()
+        + 'checks: {dmarc: {baselines: {shop.example: "v=DMARC1; p=quarantine"}}}\n'
+    )
+    ended = deliverability(
+        "drift", "accept", "shop.example", "--yes", "-c", config, cwd=config.parent
+    )
+    assert ended.returncode == 1
+    assert "checks.dmarc.baselines of the configuration" in ended.stderr
+    kept = stored(config)
+    assert kept is not None
+    assert kept.accepted == ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -107,7 +182,10 @@ def test_the_file_serves_where_no_daemon_runs(config: Path) -> None:
         (("accept", "shop.example"), 2, "say --yes"),
         (("accept", "nosuch.example", "--yes"), 1, "nothing differs from what is accepted"),
         (("accept", "as.example", "--yes"), 1, "nothing differs from what is accepted"),
-        (("show", "nosuch.example"), 0, "as accepted, or not watched yet"),
+        (("accept", "shop.example", "--yes", "--by", "a" * 101), 2, "at most 100 characters"),
+        (("accept", "shop.example", "--yes", "--by", "first sight"), 2, "nobody's name"),
+        (("accept", "shop.example", "--yes", "--reason", "a" * 501), 2, "at most 500 characters"),
+        (("show", "nosuch.example"), 0, "not watched yet"),
         (("show", "dmarc", "shop.example", "record", "more"), 2, "say TARGET | CHECK TARGET"),
     ],
 )
@@ -154,7 +232,7 @@ def test_a_person_is_shown_the_change_and_asked(
     os.close(theirs)
     assert process.returncode == code, said
     text = said.decode()
-    assert ACCEPTED in text[: text.index("Accept what is seen now? [y/N]")]
+    assert "- p=reject" in text[: text.index("Accept what is seen now? [y/N]")]
     kept = stored(config)
     assert kept is not None
     assert kept.accepted == accepted
@@ -174,11 +252,31 @@ def daemon(*, refusing: bool = False) -> Iterator[tuple[str, list[Any]]]:
         "accepted_at": "2026-01-01T00:00:00Z",
         "seen": SEEN,
         "changed_at": "2026-01-02T00:00:00Z",
+        "accepted_by": "Bob",
+        "accepted_reason": "b",
+        "diff": [],
+    }
+    accepted = {
+        "at": "2026-01-01T00:00:00Z",
+        "kind": "accepted",
+        "text": ACCEPTED,
+        "classification": "",
+        "reason": "b",
+        "by": "Bob",
+        "diff": [],
+    }
+    changed = accepted | {"at": "2026-01-02T00:00:00Z", "kind": "changed", "text": SEEN}
+    answers = {
+        "/api/v1/drift": {"drift": [record]},
+        "/api/v1/drift/records?target=shop.example": {"records": [record]},
+        "/api/v1/drift/history?check=dmarc&target=shop.example&subject=record": {
+            "history": [changed | {"classification": "weakened", "by": ""}, accepted]
+        },
     }
 
     class Api(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.answer(200, {"drift": [record]})
+            self.answer(200, answers[self.path])
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -210,11 +308,19 @@ def test_the_daemon_is_asked_where_it_runs(tmp_path: Path) -> None:
     """It is told what was seen, so that nothing newer is accepted unseen."""
     with daemon() as (url, received):
         ended = deliverability(
-            "drift", "accept", "shop.example", "--yes", "--url", url, cwd=tmp_path
+            *("drift", "accept", "shop.example", "--yes", "--by", "Alice", "--reason", "r"),
+            *("--url", url),
+            cwd=tmp_path,
         )
+        shown = deliverability("drift", "show", "shop.example", "--url", url, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-    wanted = {"check": "dmarc", "target": "shop.example", "subject": "record", "seen": SEEN}
+    record = {"check": "dmarc", "target": "shop.example", "subject": "record", "seen": SEEN}
+    wanted = record | {"by": "Alice", "reason": "r"}
     assert received == [("/api/v1/drift/accept", "application/json", wanted)]
+    assert "accepted by Bob: b, 2026-01-01T00:00:00Z; seen since 2026-01-02" in shown.stdout
+    history = shown.stdout[shown.stdout.index("history:") :]
+    assert history.index("changed, weakened: b") < history.index("accepted by Bob: b")
+    assert "    - p=reject\n    + p=none\n" in history
 
 
 def test_a_refusal_of_the_daemon_is_passed_on(tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ from monitor.model import (
     Status,
     Stream,
 )
-from monitor.store.kept import Baseline, Change, Kept, KeptFinding, KeptSubject
+from monitor.store.error import StoreError
+from monitor.store.kept import FIRST_SIGHT, Baseline, Change, Kept, KeptFinding, KeptSubject
+from monitor.store.records import AcceptanceError, RecordChange, accept, beginning, changes
 from monitor.web.backend import NoSuchTargetError, Probe, Snapshot, StaleDriftError
 
 NOW = 1_795_000_000.0
@@ -137,6 +139,7 @@ DRIFTED = Baseline(
     NOW - 5 * HOUR,
     "weakened",
     "the policy went from reject to none",
+    FIRST_SIGHT,
 )
 
 DOMAINS = (
@@ -206,6 +209,8 @@ class FakeBackend:
     hook_reply: Reply = ACCEPTED_EVENT
     hooked: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)
     reloads: int = 0
+    history: dict[tuple[str, str, str], list[RecordChange]] = field(default_factory=dict)
+    history_fails: bool = False
 
     def metrics(self, *, openmetrics):
         return self.exposition + (b"# EOF\n" if openmetrics else b"")
@@ -246,13 +251,22 @@ class FakeBackend:
         self.hooked.append((name, headers, body))
         return self.hook_reply
 
-    async def accept_drift(self, check, target, subject, seen):
-        for baseline in self.state.baselines:
-            if (baseline.check, baseline.target, baseline.subject) == (check, target, subject):
-                if baseline.seen != seen:
-                    raise StaleDriftError("it changed again: look at it first")
-                accepted = replace(baseline, accepted=seen, classification="", reason="")
-                others = (b for b in self.state.baselines if b is not baseline)
-                self.state = replace(self.state, baselines=(accepted, *others))
-                return
-        raise StaleDriftError("nothing differs")
+    async def record_history(self, targets):
+        if self.history_fails:
+            raise StoreError("the disk fails")
+        keys = {(b.check, b.target, b.subject): b for b in self.state.baselines}
+        return {
+            key: self.history.get(key) or beginning(b)
+            for key, b in keys.items()
+            if key[:2] in targets
+        }
+
+    async def accept_drift(self, check, target, subject, seen, acceptance):
+        key = (check, target, subject)
+        known = {(b.check, b.target, b.subject): b for b in self.state.baselines}
+        try:
+            known[key] = accepted = accept(before := known.get(key), seen, acceptance, at=NOW)
+        except AcceptanceError as error:
+            raise StaleDriftError(str(error)) from None
+        self.history.setdefault(key, list(beginning(before))).extend(changes(before, accepted))
+        self.state = replace(self.state, baselines=tuple(known.values()))

@@ -65,7 +65,12 @@ def conforms(value, schema, where="$"):
     [path for path, item in openapi()["paths"].items() if "get" in item and "openapi" not in path],
 )
 async def test_answers_are_as_described(client, path):
-    async with client.get(path) as answer:
+    needed = {
+        one["name"]: one["example"]
+        for one in openapi()["paths"][path]["get"].get("parameters", ())
+        if one.get("required")
+    }
+    async with client.get(path, params=needed) as answer:
         assert answer.status == 200
         content = openapi()["paths"][path]["get"]["responses"]["200"]["content"]
         conforms(await answer.json(), content["application/json"]["schema"])
@@ -157,6 +162,63 @@ async def test_accepting_drift(client, backend):
     assert backend.state.baselines[0].accepted == SEEN
 
 
+async def test_drift_says_who_accepted_and_what_differs_term_by_term(client):
+    async with client.get("/api/v1/drift?check=dmarc&target=example.com") as answer:
+        [drift] = (await answer.json())["drift"]
+    assert (drift["accepted_by"], drift["accepted_reason"]) == ("first sight", "")
+    assert drift["diff"] == [
+        {"state": "kept", "term": "v=DMARC1"},
+        {"state": "removed", "term": "p=reject"},
+        {"state": "added", "term": "p=none"},
+        {"state": "kept", "term": "rua=mailto:dmarc@example.com"},
+    ]
+
+
+async def test_who_accepted_and_why_is_kept_and_told(client):
+    body = ACCEPT | {"by": "  Alice\n", "reason": "moved to\r\nanother ESP"}
+    async with client.post("/api/v1/drift/accept", json=body) as answer:
+        assert answer.status == 200
+    async with client.get("/api/v1/drift/records?target=example.com&subject=record") as answer:
+        [record] = (await answer.json())["records"]
+    assert (record["accepted"], record["classification"]) == (SEEN, "")
+    assert (record["accepted_by"], record["accepted_reason"]) == ("Alice", "moved to another ESP")
+    query = "check=dmarc&target=example.com&subject=record"
+    async with client.get(f"/api/v1/drift/history?{query}") as answer:
+        history = (await answer.json())["history"]
+    assert [(one["kind"], one["by"], one["text"]) for one in history] == [
+        ("accepted", "Alice", SEEN),
+        ("changed", "", SEEN),
+        ("first_seen", "first sight", ACCEPTED),
+    ]
+    assert history[0]["reason"] == "moved to another ESP"
+    assert [one["term"] for one in history[1]["diff"] if one["state"] != "kept"] == [
+        "p=reject",
+        "p=none",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 400),
+        ("check=dmarc", 400),
+        ("check=dmarc&target=example.com&at=1", 400),
+        ("check=dmarc&target=example.net", 404),
+        ("check=dmarc&target=example.com&subject=other", 404),
+    ],
+)
+async def test_a_history_is_one_targets(client, query, status):
+    async with client.get(f"/api/v1/drift/history?{query}") as answer:
+        assert answer.status == status
+        assert set(await answer.json()) == {"error"}
+
+
+async def test_a_history_that_cannot_be_read_is_told(client, backend):
+    backend.history_fails = True
+    async with client.get("/api/v1/drift/history?check=dmarc&target=example.com") as answer:
+        assert (answer.status, await answer.json()) == (503, {"error": "the disk fails"})
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [
@@ -167,6 +229,11 @@ async def test_accepting_drift(client, backend):
         (json.dumps(ACCEPT), {"Content-Type": "text/plain"}, 415),
         (json.dumps({"check": "dmarc"}), {}, 400),
         (json.dumps(ACCEPT | {"seen": 1}), {}, 400),
+        (json.dumps(ACCEPT | {"by": 1}), {}, 400),
+        (json.dumps(ACCEPT | {"by": "a" * 101}), {}, 400),
+        (json.dumps(ACCEPT | {"by": "first sight"}), {}, 400),
+        (json.dumps(ACCEPT | {"reason": "a" * 501}), {}, 400),
+        (json.dumps(ACCEPT | {"why": "a"}), {}, 400),
         (json.dumps([ACCEPT]), {}, 400),
         ("{", {}, 400),
         ("[" * 100_000, {}, 400),

@@ -99,7 +99,12 @@ async def test_pages_are_styled_fit_a_phone_and_break_no_rule_of_the_policy(serv
             deviceScaleFactor=1,
             mobile=True,
         )
-        for path in ("/", "/domains/news.example.com", "/runbooks/dmarc.md"):
+        for path in (
+            "/",
+            "/domains/example.com",
+            "/domains/news.example.com",
+            "/runbooks/dmarc.md",
+        ):
             await tab.go(server.url + path)
             assert await tab.value("document.documentElement.scrollWidth") <= 360, path
             assert await tab.value("document.styleSheets[0].cssRules.length") > 50
@@ -124,8 +129,11 @@ async def test_the_accept_button_works_and_needs_no_script(server, backend, tmp_
     async with chromium(tmp_path) as tab:
         await tab.call("Emulation.setScriptExecutionDisabled", value=True)
         await tab.go(server.url + "/domains/example.com")
+        await tab.value("document.querySelector('[name=by]').value = 'Alice'")
+        await tab.value("document.querySelector('[name=reason]').value = 'another ESP'")
         await tab.value("document.querySelector('button').click()")
         await tab.until("location.hash == '#records' && !document.querySelector('button')")
+        assert "by Alice: another ESP" in await tab.value("document.body.innerText")
     assert backend.state.baselines[0].accepted == SEEN
 
 

@@ -1,6 +1,7 @@
 """The status site, as a browser without script gets it."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -132,6 +133,41 @@ async def test_accepting_drift_by_the_button(client, backend):
     assert backend.state.baselines[0].accepted == SEEN
 
 
+async def test_a_record_is_shown_as_a_difference_with_its_history(client):
+    page = await read(client, "/domains/example.com")
+    assert "<del>- p=reject</del>\n<ins>+ p=none</ins>\n<span>  rua=" in page
+    text = " ".join(" ".join(WellFormed(page).text).split())
+    assert "accepted on first sight, 37 days ago" in text
+    history = text[text.index("History") :]
+    assert history.index("changed, weakened") < history.index("first seen, accepted on first sight")
+
+
+async def test_who_accepted_and_why_is_shown(client):
+    hostile = {"by": "<b>Alice</b>\u202e", "reason": "moved \x1b[31m<i>"}
+    async with client.post(ACCEPT, data=FORM | hostile, headers=SAME_ORIGIN) as answer:
+        page = await answer.text()
+    said = "accepted by &lt;b&gt;Alice&lt;/b&gt;\\u202e: moved \\x1b[31m&lt;i&gt;"
+    assert f"as {said}, " in page
+    assert f"</time> {said}</li>" in page
+
+
+async def test_what_the_servers_dispute_cannot_be_accepted(client, backend):
+    disputed = replace(DRIFTED, classification="inconsistent", reason="ns1 says p=reject")
+    backend.state = replace(backend.state, baselines=(disputed,))
+    page = await read(client, "/domains/example.com")
+    assert "ns1 says p=reject" in page
+    assert "<form" not in page
+    async with client.post(ACCEPT, data=FORM, headers=SAME_ORIGIN) as answer:
+        assert answer.status == 409
+
+
+async def test_a_page_is_shown_although_its_history_cannot_be_read(client, backend):
+    backend.history_fails = True
+    page = await read(client, "/domains/example.com")
+    assert "cannot be read now" in page
+    assert "<del>- p=reject</del>" in page
+
+
 @pytest.mark.parametrize("seen", ["a\r\nb\x00\x85\ud800 c", "", "v=DMARC1;\tp=none "])
 async def test_records_that_a_form_would_change_are_accepted_exactly(client, backend, seen):
     odd = snapshot(
@@ -154,6 +190,8 @@ async def test_records_that_a_form_would_change_are_accepted_exactly(client, bac
         (FORM | {"digest": digest("v=DMARC1; p=quarantine")}, SAME_ORIGIN, 409),
         (FORM | {"subject": "other"}, SAME_ORIGIN, 409),
         ({"check": "dmarc"}, SAME_ORIGIN, 400),
+        (FORM | {"by": "a" * 101}, SAME_ORIGIN, 400),
+        (FORM | {"reason": "a" * 501}, SAME_ORIGIN, 400),
         (FORM, {"Sec-Fetch-Site": "cross-site"}, 403),
         (FORM, {"Origin": "https://evil.example"}, 403),
         (FORM, {"Origin": "null"}, 403),

@@ -163,10 +163,10 @@ def test_a_finding_that_is_held_says_so():
 
 
 def test_a_domains_page_has_its_own_things_only():
-    page = domain_page(TROUBLED, "example.com")
+    page = domain_page(TROUBLED, "example.com", None)
     assert page.headline == "1 thing needs action now; 1 thing we cannot see"
     assert [one.code for one in page.findings] == ["dmarc.policy_weakened"]
     assert [section.name for section in page.sections] == ["dmarc", "mx", "rdns", "spf"]
     assert [record.classification for record in page.records] == ["weakened"]
     assert page.changes[0].at >= page.changes[-1].at
-    assert domain_page(TROUBLED, "example.net") is None
+    assert domain_page(TROUBLED, "example.net", None) is None
