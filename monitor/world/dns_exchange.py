@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from dns.message import QueryMessage
-
-from monitor.world.dns_message import NotOursError, TruncatedError
+from monitor.world.dns_message import NotOursError, Query, TruncatedError
 from monitor.world.dns_wire import Nameserver, tcp_reply, udp_replies
 
 _QUICKLY_READ = 4096
@@ -16,7 +14,7 @@ _Read = TypeVar("_Read")
 
 
 async def over_udp(
-    query: QueryMessage,
+    query: Query,
     server: Nameserver,
     seconds: float,
     read: Callable[[bytes], _Read],
@@ -32,7 +30,7 @@ async def over_udp(
         OSError, EOFError: the server cannot be reached, or hung up.
     """
     try:
-        async with asyncio.timeout(seconds), udp_replies(query.to_wire(), server) as next_reply:
+        async with asyncio.timeout(seconds), udp_replies(query.wire, server) as next_reply:
             while True:
                 wire = await next_reply()
                 try:
@@ -44,7 +42,7 @@ async def over_udp(
 
 
 async def over_tcp(
-    query: QueryMessage, server: Nameserver, seconds: float, read: Callable[[bytes], _Read]
+    query: Query, server: Nameserver, seconds: float, read: Callable[[bytes], _Read]
 ) -> _Read:
     """The same over TCP.
 
@@ -53,7 +51,7 @@ async def over_tcp(
         TimeoutError, OSError, EOFError: as above.
     """
     async with asyncio.timeout(seconds):
-        return await _read_whole(await tcp_reply(query.to_wire(), server), read)
+        return await _read_whole(await tcp_reply(query.wire, server), read)
 
 
 async def _read_whole(wire: bytes, read: Callable[[bytes], _Read]) -> _Read:

@@ -1,7 +1,10 @@
 """DNS messages: a question to a query, a response to a `DnsAnswer`. Pure; dnspython does the wire format."""
 
+import secrets
 import struct
+from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from ipaddress import ip_address
 
 import dns.exception
@@ -30,6 +33,12 @@ MOST_IN_MESSAGE = 300
 MOST_RECORDS = 256
 """Records of one set. A message ends at 64 KiB, which bounds the text of a TXT set too."""
 
+_HEADER = 12
+_QR, _QR_AND_OPCODE, _TC = 0x80, 0xF8, 0x02
+_ONE = b"\0\1"
+_IN = 1
+_LONGEST_LABEL, _LONGEST_NAME = 63, 253
+_WITHOUT_QUESTION = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED}
 _FAILURES = {dns.rcode.SERVFAIL: DnsStatus.SERVFAIL, dns.rcode.REFUSED: DnsStatus.REFUSED}
 
 
@@ -44,36 +53,63 @@ class Asking(Enum):
     """An authoritative server's own: no recursion wanted."""
 
 
-def query_for(question: Question, asking: Asking = Asking.RESOLVED) -> dns.message.QueryMessage:
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query as it goes out. Written and recognized without dnspython: there are very many of them."""
+
+    wire: bytes
+    question_end: int
+
+    def is_answered_by(self, wire: bytes) -> bool:
+        """Whether this is a response, to this query (RFC 5452 §9.1): its id and its question."""
+        return (
+            wire[:2] == self.wire[:2]
+            and len(wire) >= self.question_end
+            and wire[2] & _QR_AND_OPCODE == _QR
+            and wire[4:6] == _ONE
+            and wire[_HEADER : self.question_end].lower()
+            == self.wire[_HEADER : self.question_end].lower()
+        )
+
+    def is_refused_by(self, wire: bytes) -> bool:
+        """Whether this is a response without a question, as servers send that refuse to read one."""
+        header = len(wire) >= _HEADER and wire[:2] == self.wire[:2] and wire[4:6] == b"\0\0"
+        return header and wire[2] & _QR_AND_OPCODE == _QR and wire[3] & 0xF in _WITHOUT_QUESTION
+
+
+def query_for(question: Question, asking: Asking = Asking.RESOLVED) -> Query:
     """The query, with a random id, and DO so that AD is set (RFC 6840 §5.8).
 
     Raises:
         ValueError: the name or the type cannot be asked for.
     """
-    return dns.message.make_query(
-        _wire_name(question.name),
-        _rdata_type(question.rtype),
-        use_edns=0,
-        payload=PAYLOAD,
-        want_dnssec=asking is not Asking.AUTHORITATIVE,
-        flags=asking.value,
-    )
+    asked = _wire_name(question.name) + struct.pack("!2H", _rdata_type(question.rtype), _IN)
+    header = struct.pack("!6H", secrets.randbelow(1 << 16), asking.value, 1, 0, 0, 1)
+    wants_dnssec = 0 if asking is Asking.AUTHORITATIVE else int(dns.flags.DO)
+    # The OPT record (RFC 6891 §6.1.2): root name, type, payload size, extended flags, no options.
+    options = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, PAYLOAD, wants_dnssec, 0)
+    return Query(header + asked + options, len(header) + len(asked))
 
 
-def _wire_name(text: str) -> dns.name.Name:
+def _labels(text: str) -> list[bytes]:
+    """The labels of an absolute name; none for the root."""
     if text == ".":
-        return dns.name.root
+        return []
     if not text.isascii() or not text.isprintable():
         raise ValueError(f"{text[:80]!a} is not a DNS name: only printable ASCII")
     labels = [label.encode("ascii") for label in text.removesuffix(".").split(".")]
     if not all(labels):
         raise ValueError(f"{text[:80]!a} is not a DNS name: an empty label")
-    try:
-        return dns.name.Name([*labels, b""])
-    except dns.exception.DNSException as error:
-        raise ValueError(f"{text[:80]!a} is not a DNS name: {error}") from None
+    if max(map(len, labels)) > _LONGEST_LABEL or len(text) > _LONGEST_NAME:
+        raise ValueError(f"{text[:80]!a} is not a DNS name: too long (RFC 1035 §2.3.4)")
+    return labels
 
 
+def _wire_name(text: str) -> bytes:
+    return b"".join(len(label).to_bytes() + label for label in (*_labels(text), b""))
+
+
+@cache
 def _rdata_type(text: str) -> dns.rdatatype.RdataType:
     try:
         rdtype = dns.rdatatype.from_text(text)
@@ -96,7 +132,7 @@ class TooManyError(Exception):
     """The response has more records than we read."""
 
 
-def read_answer(question: Question, query: dns.message.QueryMessage, wire: bytes) -> DnsAnswer:
+def read_answer(question: Question, query: Query, wire: bytes) -> DnsAnswer:
     """What the response to the query says.
 
     Raises:
@@ -109,7 +145,7 @@ def read_answer(question: Question, query: dns.message.QueryMessage, wire: bytes
         return failed(question, DnsStatus.ERROR, str(error))
 
 
-def read_message(query: dns.message.QueryMessage, wire: bytes) -> dns.message.Message:
+def read_message(query: Query, wire: bytes) -> dns.message.Message:
     """The response to the query.
 
     Raises:
@@ -117,20 +153,15 @@ def read_message(query: dns.message.QueryMessage, wire: bytes) -> dns.message.Me
         TruncatedError: it is to be had over TCP.
         TooManyError: it has more than `MOST_IN_MESSAGE` records.
     """
-    head = _parsed(wire, question_only=True)
-    if not query.is_response(head):
+    if not query.is_answered_by(wire) and not query.is_refused_by(wire):
         raise NotOursError("sent no response to our query")
-    if head.flags & dns.flags.TC:
+    if wire[2] & _TC:
         raise TruncatedError("sent a truncated response")
     _, answers, authority, additional = struct.unpack("!4H", wire[4:12])
     if answers > MOST_IN_MESSAGE or authority + additional > MOST_IN_MESSAGE:
         raise TooManyError(f"sent more than {MOST_IN_MESSAGE} records")
-    return _parsed(wire)
-
-
-def _parsed(wire: bytes, *, question_only: bool = False) -> dns.message.Message:
     try:
-        return dns.message.from_wire(wire, question_only=question_only)
+        return dns.message.from_wire(wire)
     except Exception as error:
         # Not only dnspython's own: hostile bytes raise what its parts raise.
         raise NotOursError(f"sent what cannot be parsed: {error}") from error
@@ -178,7 +209,8 @@ def _follow(
     Raises:
         ValueError: the chain is too long or turns in a circle.
     """
-    owner, rdtype = _wire_name(question.name), _rdata_type(question.rtype)
+    owner = dns.name.Name([*_labels(question.name), b""])
+    rdtype = _rdata_type(question.rtype)
     ttl, seen = 2**31, {owner}
     while True:
         records = _rrset(response, owner, rdtype)
