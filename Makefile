@@ -12,6 +12,7 @@ ARGS   ?=
 # The stamps say what is installed; a changed lock or project definition installs again.
 RUN_ENV := .venv/.installed-run
 DEV_ENV := .venv/.installed-dev
+BENCH_ENV := .venv/.installed-bench
 
 .DEFAULT_GOAL := help
 .PHONY: help run lab test lint servers bench soak fuzz render pictures lock clean
@@ -34,7 +35,7 @@ lint: $(DEV_ENV) ## ruff, mypy --strict, import rules, promtool
 servers: ## the servers that the tests use (as root on Debian; elsewhere says what is missing)
 	@scripts/install-test-servers
 
-bench: $(DEV_ENV) ## speed and memory, as ratios to a peer in the same run
+bench: $(BENCH_ENV) ## speed and memory, as ratios to a peer in the same run
 	@exec $(BIN)/python bench/run.py $(ARGS)
 
 soak: $(DEV_ENV) ## the daemon on the lab for MINUTES=10 (memory, open files), then as long what it shows, simulated
@@ -65,4 +66,8 @@ $(RUN_ENV): requirements.txt pyproject.toml scripts/environment
 
 $(DEV_ENV): $(RUN_ENV) requirements-dev.txt
 	@PYTHON='$(PYTHON)' scripts/environment requirements.txt requirements-dev.txt
+	@touch $@
+
+$(BENCH_ENV): $(DEV_ENV) requirements-bench.txt
+	@PYTHON='$(PYTHON)' scripts/environment requirements.txt requirements-dev.txt requirements-bench.txt
 	@touch $@
