@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,6 +36,7 @@ from monitor.runner import Job, Runner
 from monitor.runner.merge import without_drift
 from monitor.store.codec import encode_kept
 from monitor.store.kept import HOLD_SECONDS, Kept
+from monitor.store.records import Acceptance, ChangeKind, accept
 from monitor.store.store import Store
 from monitor.world.fake import FakeClock, FakeWorld
 
@@ -237,9 +239,7 @@ class Daemon:
         if baseline is None or not baseline.classification or kept is None:
             return
         now = self._reality.clock.now()
-        self.store.set_baseline(
-            replace(baseline, accepted=baseline.seen, classification="", reason="")
-        )
+        self.store.set_baseline(accept(baseline, baseline.seen, Acceptance("Alice"), at=now))
         self._before["record"] = frozenset()
         self.store.keep(without_drift(kept, "record", TruthCheck.about, at=now))
         assert DRIFT not in self.text()
@@ -357,6 +357,13 @@ async def live(path: Path, seed: int) -> None:
     baseline = daemon.store.baseline("truth", TARGET.name, "record")
     assert baseline is not None
     assert (DRIFT in daemon.text()) is (baseline.accepted != reality.record)
+    histories = await daemon.store.history([("truth", TARGET.name)])
+    history = histories["truth", TARGET.name, "record"]
+    seen = [change.text for change in history if change.kind is not ChangeKind.ACCEPTED]
+    assert seen[-1] == baseline.seen == reality.record
+    assert all(before != after for before, after in pairwise(seen))
+    accepted = [c.text for c in history if c.kind is not ChangeKind.CHANGED]
+    assert accepted[-1] == baseline.accepted
     await daemon.stop()
 
 
