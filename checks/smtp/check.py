@@ -3,18 +3,17 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from ipaddress import ip_address
 from typing import Annotated, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from checks.smtp import certificate, evaluate, greeting, starttls
+from checks.smtp.addresses import REMEMBERED_SECONDS, addresses_of, is_ipv6
 from checks.smtp.conversed import Conversed
 from monitor.check import (
     About,
     Code,
     Confirm,
-    DnsAnswer,
     Duration,
     Gauge,
     Question,
@@ -25,15 +24,13 @@ from monitor.check import (
 )
 from monitor.model import Drift, HostTarget, Look, LookState, Outcome, Severity
 
-MAX_ADDRESSES = 8
-"""Of one host: enough for every real one, and no more connections than a guest should make."""
-
-TLS_PROTOCOL_HELP = (
-    "1 where the host accepts the TLS version, 0 where it does not: negotiated (check smtp), "
-    "or each tried (check smtp_audit)."
-)
-REMEMBERED_SECONDS = 7 * 86400.0
 _IPV6_WORKS = "IPv6 works"
+
+TLS_PROTOCOL_ACCEPTED = Gauge(
+    "tls_protocol_accepted",
+    "1 where the host accepts the TLS version, 0 where it does not: negotiated (check smtp), or each tried (smtp_audit).",
+    labels=("target", "domain", "check", "protocol"),
+)
 
 
 class SmtpSettings(Settings):
@@ -90,11 +87,7 @@ class SmtpCheck:
                 "How long a phase of the conversation took, at the slowest address.",
                 labels=("target", "domain", "phase"),
             ),
-            Gauge(
-                "tls_protocol_accepted",
-                TLS_PROTOCOL_HELP,
-                labels=("target", "domain", "check", "protocol"),
-            ),
+            TLS_PROTOCOL_ACCEPTED,
             Gauge(
                 "smtp_extension_offered",
                 "1 where each address of the host offers the extension, 0 where one does not.",
@@ -124,7 +117,7 @@ class SmtpCheck:
 
     async def run(self, target: HostTarget, world: World) -> Outcome:
         """A look at every address of the host, all at once."""
-        addresses, blindness = await _addresses(target.host, world)
+        addresses, blindness = await addresses_of(target.host, world)
         if blindness and not addresses:
             return Outcome.unknown(blindness)
         if not addresses:
@@ -143,37 +136,12 @@ class SmtpCheck:
         return starttls.classify(accepted, seen)
 
 
-async def _addresses(host: str, world: World) -> tuple[list[str], str]:
-    """The host's addresses in a fixed order, and why not all of them could be found out."""
-    try:
-        return [str(ip_address(host))], ""
-    except ValueError:
-        pass
-    answers = await world.dns.ask_many([Question(host, "A"), Question(host, "AAAA")])
-    told = [_records(answer, world) for answer in answers]
-    blind = [a.blindness for a, records in zip(answers, told, strict=True) if records is None]
-    # Name servers rotate their answers: sorted, the same addresses are looked at every time.
-    addresses = {ip_address(text) for records in told if records for text in records}
-    ordered = sorted(addresses, key=lambda address: (address.version, int(address)))
-    return [str(address) for address in ordered[:MAX_ADDRESSES]], "; ".join(blind)
-
-
-def _records(answer: DnsAnswer, world: World) -> Sequence[str] | None:
-    """The records of an answer; those seen last where it tells nothing, None where there are none."""
-    key = f"{answer.question.name} {answer.question.rtype}"
-    if answer.known:
-        world.memory.put(key, answer.records, REMEMBERED_SECONDS)
-        return answer.records
-    remembered = world.memory.get(key)
-    return remembered if isinstance(remembered, tuple) else None
-
-
 async def _converse(target: HostTarget, addresses: Sequence[str], world: World) -> list[Conversed]:
     """A conversation with each address at once; where one failed, whether that may be our own fault."""
     talks = await asyncio.gather(
         *(world.smtp.converse(address, target.host, target.port) for address in addresses)
     )
-    if any(_is_ipv6(talk.address) and "connect" in talk.phases for talk in talks):
+    if any(is_ipv6(talk.address) and "connect" in talk.phases for talk in talks):
         world.memory.put(_IPV6_WORKS, value=True, seconds=REMEMBERED_SECONDS)
     judged = [await _judged(target, talk, world) for talk in talks]
     return await _named(judged, world) if target.own else judged
@@ -192,11 +160,7 @@ async def _named(conversed: Sequence[Conversed], world: World) -> list[Conversed
 async def _judged(target: HostTarget, talk: SmtpConversation, world: World) -> Conversed:
     if talk.failure not in {SmtpFailure.CONNECT, SmtpFailure.TIMEOUT}:
         return Conversed(talk)
-    if _is_ipv6(talk.address) and not world.memory.get(_IPV6_WORKS):
+    if is_ipv6(talk.address) and not world.memory.get(_IPV6_WORKS):
         reason = f"{talk.address}: no IPv6 connection of ours has ever come about ({talk.reason})"
         return Conversed(talk, ours=reason, matters=False)
     return Conversed(talk, ours=await world.canaries.egress(target.port) or "")
-
-
-def _is_ipv6(address: str) -> bool:
-    return ip_address(address).version == 6  # noqa: PLR2004 - IP versions

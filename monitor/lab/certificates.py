@@ -40,6 +40,8 @@ def tls_context(
     if host.tls.minimum in _OUTDATED or host.tls.maximum in _OUTDATED:
         # OpenSSL 3 speaks TLS 1.0 and 1.1 at this level only.
         context.set_ciphers("DEFAULT@SECLEVEL=0")
+    if host.tls.ciphers:
+        context.set_ciphers(host.tls.ciphers)
     context.minimum_version = ssl.TLSVersion[host.tls.minimum]
     context.maximum_version = ssl.TLSVersion[host.tls.maximum]
     _issue(authority, name, host.certificate, now).configure_cert(context)

@@ -80,6 +80,41 @@ async def _stalled(
         pass
 
 
+async def _buffering(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, tls: ssl.SSLContext
+) -> None:
+    """Keep what came in plaintext behind STARTTLS, and answer it inside TLS (CVE-2011-0411)."""
+    writer.write(f"220 {name} ESMTP\r\n".encode())
+    encrypted, pending = False, b""
+    while True:
+        while b"\n" not in pending:
+            part = await reader.read(4096)
+            if not part:
+                return
+            pending += part
+        command, _, pending = pending.partition(b"\n")
+        verb = command.strip().upper()
+        if verb == b"STARTTLS" and not encrypted:
+            writer.write(b"220 go ahead\r\n")
+            await writer.drain()
+            await writer.start_tls(tls)
+            encrypted = True
+        elif verb == b"QUIT":
+            writer.write(b"221 bye\r\n")
+            return
+        else:
+            writer.write(_reply_to(verb, name, encrypted=encrypted))
+
+
+def _reply_to(verb: bytes, name: str, *, encrypted: bool) -> bytes:
+    if verb.startswith(b"EHLO"):
+        offered = "" if encrypted else "250-STARTTLS\r\n"
+        return f"250-{name}\r\n250-PIPELINING\r\n{offered}250 8BITMIME\r\n".encode()
+    if verb.startswith(b"RCPT"):
+        return b"550 5.7.1 relaying denied\r\n"
+    return b"250 2.0.0 OK\r\n"
+
+
 async def _offer_starttls(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, consent: bytes
 ) -> None:
@@ -101,4 +136,5 @@ CONVERSATIONS: dict[Manner, Conversation] = {
     Manner.BUSY: _busy,
     Manner.INJECTING: _injecting,
     Manner.STALLED: _stalled,
+    Manner.BUFFERING: _buffering,
 }

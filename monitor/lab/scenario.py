@@ -95,6 +95,7 @@ class Manner(StrEnum):
     BUSY = "busy"
     INJECTING = "injecting"
     STALLED = "stalled"
+    BUFFERING = "buffering"
 
 
 class TlsVersion(StrEnum):
@@ -107,10 +108,11 @@ class TlsVersion(StrEnum):
 
 
 class Tls(_Model):
-    """The range of protocol versions that a host speaks."""
+    """The range of protocol versions that a host speaks; `ciphers` is OpenSSL's list, its default where empty."""
 
     minimum: TlsVersion = TlsVersion.V1_2
     maximum: TlsVersion = TlsVersion.V1_3
+    ciphers: str = ""
 
 
 class Certificate(_Model):
@@ -122,7 +124,10 @@ class Certificate(_Model):
 
 
 class Host(_Model):
-    """An SMTP host. Its A record and its PTR record come with it."""
+    """An SMTP host. Its A record and its PTR record come with it.
+
+    `relays`: it takes mail of anyone to anyone; `clear_auth`: it lets people log in before TLS.
+    """
 
     address: Loopback
     ports: frozenset[Port] = frozenset({25, 465, 587})
@@ -131,6 +136,8 @@ class Host(_Model):
     tls: Tls = Tls()
     certificate: Certificate = Certificate()
     manner: Manner = Manner.NORMAL
+    relays: bool = False
+    clear_auth: bool = False
 
 
 class SiteManner(StrEnum):

@@ -20,10 +20,23 @@ _IDLE_SECONDS = 60
 
 
 class _Mailbox:
-    """Takes mail for a host's own domain and throws it away; relays for nobody."""
+    """Takes mail for a host's own domain, or of an open relay anyone's, and throws it away."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, relays: bool) -> None:
         self._domain = name.partition(".")[2].lower()
+        self._relays = relays
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
+        self,
+        _server: SMTP,
+        session: Session,
+        _envelope: Envelope,
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
+        """Offer PIPELINING too, as every usual server does."""
+        session.host_name = hostname
+        return [responses[0], "250-PIPELINING", *responses[1:]]
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self,
@@ -33,7 +46,7 @@ class _Mailbox:
         address: str,
         _options: list[str],
     ) -> str:
-        if address.rpartition("@")[2].lower() != self._domain:
+        if not self._relays and address.rpartition("@")[2].lower() != self._domain:
             return "550 5.7.1 relaying denied"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
@@ -84,10 +97,11 @@ class _Listeners:
 
     def _protocol(self) -> SMTP:
         return _Smtp(
-            _Mailbox(self._name),
+            _Mailbox(self._name, relays=self._host.relays),
             hostname=self._name,
             ident="ESMTP",
             tls_context=self._context if self._host.starttls else None,
+            auth_require_tls=not self._host.clear_auth,
             timeout=_IDLE_SECONDS,
             transports=self._transports,
         )

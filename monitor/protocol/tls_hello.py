@@ -179,7 +179,7 @@ class ServerFlight:
 
     def _record(self) -> tuple[int, bytes] | None:
         """The next whole record: type and content."""
-        head = self._records[:5]
+        head = bytes(self._records[:5])
         if head and (head[0] not in _RECORD_TYPES or head[1:2] not in {b"", b"\x03"}):
             raise HelloError(f"the server answers with {bytes(self._records[:20])!r}, no TLS")
         end = 5 + int.from_bytes(head[3:5], "big")

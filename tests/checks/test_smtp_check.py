@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from checks.smtp.check import MAX_ADDRESSES, SmtpCheck, SmtpSettings
+from checks.smtp.addresses import MAX_ADDRESSES
+from checks.smtp.check import SmtpCheck, SmtpSettings
 from monitor.check import Certificate, SmtpConversation, SmtpFailure, TlsSession
 from monitor.model import HostTarget, Outcome
 from monitor.world.fake import FakeWorld

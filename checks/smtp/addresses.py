@@ -1,0 +1,41 @@
+"""The addresses of a mail host, in a fixed order."""
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from monitor.check import DnsAnswer, Question, World
+
+MAX_ADDRESSES = 8
+"""Of one host: enough for every real one, and no more connections than a guest should make."""
+
+REMEMBERED_SECONDS = 7 * 86400.0
+
+
+async def addresses_of(host: str, world: World) -> tuple[list[str], str]:
+    """The host's addresses in a fixed order, and why not all of them could be found out."""
+    try:
+        return [str(ip_address(host))], ""
+    except ValueError:
+        pass
+    answers = await world.dns.ask_many([Question(host, "A"), Question(host, "AAAA")])
+    told = [_records(answer, world) for answer in answers]
+    blind = [a.blindness for a, records in zip(answers, told, strict=True) if records is None]
+    # Name servers rotate their answers: sorted, the same addresses are looked at every time.
+    addresses = {ip_address(text) for records in told if records for text in records}
+    ordered = sorted(addresses, key=lambda address: (address.version, int(address)))
+    return [str(address) for address in ordered[:MAX_ADDRESSES]], "; ".join(blind)
+
+
+def is_ipv6(address: str) -> bool:
+    """Whether the address, as text, is one of IPv6."""
+    return ip_address(address).version == 6  # noqa: PLR2004 - IP versions
+
+
+def _records(answer: DnsAnswer, world: World) -> Sequence[str] | None:
+    """The records of an answer; those seen last where it tells nothing, None where there are none."""
+    key = f"{answer.question.name} {answer.question.rtype}"
+    if answer.known:
+        world.memory.put(key, answer.records, REMEMBERED_SECONDS)
+        return answer.records
+    remembered = world.memory.get(key)
+    return remembered if isinstance(remembered, tuple) else None
