@@ -172,13 +172,16 @@ def metrics_of(about: About) -> tuple[Metric, ...]:
 def declared(abouts: Iterable[About]) -> dict[str, Metric]:
     """Every series name that rules and panels may use -> its metric.
 
+    Checks may share a metric whose label `check` tells their series apart.
+
     Raises:
         ValueError: two declarations of one name.
     """
     found: dict[str, Metric] = {}
     for metric in (*CORE, *FOREIGN, *(m for about in abouts for m in metrics_of(about))):
         for series in metric.series:
-            if series in found:
+            shared = "check" in metric.labels and found.get(series) == metric
+            if series in found and not shared:
                 raise ValueError(f"metric {series} is declared twice")
             found[series] = metric
     return found
