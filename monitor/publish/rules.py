@@ -28,7 +28,7 @@ WATCHDOG = "DeliverabilityWatchdog"
 """It always fires, so it is neither page nor ticket: its severity is `watchdog`, and Alertmanager sends it apart."""
 
 NEED_DNS: tuple[type[Target], ...] = (DomainTarget, AddressTarget, HostTarget)
-"""Targets that nobody can look at without a resolver; rules of their checks get the label `needs: dns`."""
+"""Targets that nobody can look at without a resolver; rules of checks that look at any get the label `needs: dns`."""
 
 SCRAPE_LABELS = frozenset({"job", "instance", "pod", "le"})
 """Labels that the scrape and histograms add to every series."""
@@ -173,7 +173,7 @@ def _completed(rule: Rule, about: About, runbook_base: str, dashboard_base: str)
         "dashboard_url": dashboard_url(dashboard_base),
     }
     # Alertmanager silences these while our resolver is dead: every look at them begins with DNS.
-    needs = {"needs": "dns"} if set(about.target_types) <= set(NEED_DNS) else {}
+    needs = {"needs": "dns"} if set(about.target_types) & set(NEED_DNS) else {}
     return {**rule, "labels": {**needs, **rule["labels"]}, "annotations": annotations}
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from monitor.config.installed import installed_checks
-from monitor.model import MonitorTarget, Severity
+from monitor.model import AddressTarget, MonitorTarget, SenderTarget, Severity
 from monitor.publish import folder
 from monitor.publish.folder import FolderError
 from monitor.publish.promql import Matcher, Selector, selectors
@@ -192,12 +192,16 @@ def test_since_when_and_the_dashboard_of_the_domain_where_there_is_one(
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("targets", "needs_dns"),
+    [(MonitorTarget, False), (SenderTarget, False), ((AddressTarget, SenderTarget), True)],
+)
 def test_a_check_that_needs_no_dns_is_not_said_to_need_it(
-    door: type[Any], monkeypatch: pytest.MonkeyPatch
+    door: type[Any], monkeypatch: pytest.MonkeyPatch, targets: Any, needs_dns: bool
 ) -> None:
-    monkeypatch.setattr(door, "about", replace(door.about, targets=MonitorTarget))
+    monkeypatch.setattr(door, "about", replace(door.about, targets=targets))
     [rule] = yaml.safe_load(render_rules({"door": door}))["groups"][0]["rules"]
-    assert "needs" not in rule["labels"]
+    assert ("needs" in rule["labels"]) is needs_dns
 
 
 @pytest.mark.parametrize(
