@@ -12,7 +12,7 @@ outcome = await check.run(target, fake.world())
 assert Question("example.com", "MX") in fake.asked
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -194,6 +194,11 @@ class FakeWorld:
 
     async def ask(self, name: str, rtype: str) -> DnsAnswer:
         """The answer from the data."""
+        answer = self._answer(name, rtype)
+        secure = _is_below(name, self._validation[0]) and not _is_below(name, self._validation[1])
+        return replace(answer, authenticated=True) if answer.known and secure else answer
+
+    def _answer(self, name: str, rtype: str) -> DnsAnswer:
         question = Question(name, rtype)
         self.asked.append(question)
         owner, kind = name.lower().removesuffix("."), rtype.upper()
@@ -394,12 +399,12 @@ class FakeDnssec:
             return SecureAnswer(answer, Validation.BOGUS, signatures, reason)
         if not answer.known:
             return SecureAnswer(answer, Validation.UNCHECKED, reason=answer.reason)
-        if any(n in self._secure for n in above):
-            secure = replace(answer, authenticated=True)
-            return SecureAnswer(secure, Validation.SECURE, signatures)
+        if answer.authenticated:
+            return SecureAnswer(answer, Validation.SECURE, signatures)
         if self._secure or self._bogus:
             return SecureAnswer(answer, Validation.INSECURE, signatures)
-        return SecureAnswer(answer, Validation.UNCHECKED, reason="our resolver does not validate")
+        reason = "our resolver does not validate"
+        return SecureAnswer(answer, Validation.UNCHECKED, signatures, reason)
 
 
 def _several(records: str | Sequence[str]) -> tuple[str, ...]:
@@ -415,6 +420,10 @@ def _zone(**by_type: Records | None) -> dict[str, dict[str, tuple[str, ...]]]:
         for parent in _parents(owner):  # RFC 4592 §2.2.2: empty non-terminals exist
             zone.setdefault(parent, {})
     return zone
+
+
+def _is_below(name: str, zones: Collection[str]) -> bool:
+    return any(zone in zones for zone in (name, *_parents(name)))
 
 
 def _parents(name: str) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Every case folder of every check: a world as data, and what the check must learn of it.
 
 `tests/cases/<check>/NN-what/zone.yaml` holds the arguments of `FakeWorld`, with SMTP conversations and
-audits by `address:port` (replies: {from, to, code, text}), HTTPS replies by URL, results by domain, and counts as a list of {sender, domain, stream,
-provider, windows}. `expected.yaml` holds:
+audits by `address:port` (replies: {from, to, code, text}), HTTPS replies by URL, signatures by `name TYPE`,
+results by domain, and counts as a list of {sender, domain, stream, provider, windows}. `expected.yaml` holds:
 
     target: {…}                     the target's fields
     settings: {…}                   the check's own settings; none where left out
@@ -30,7 +30,15 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from monitor.check import About, HttpsReply, PastResult, SmtpAudit, SmtpConversation, Threshold
+from monitor.check import (
+    About,
+    HttpsReply,
+    PastResult,
+    Signature,
+    SmtpAudit,
+    SmtpConversation,
+    Threshold,
+)
 from monitor.model import Classification, Counts, Finding, Look, LookState, Outcome, Sample
 from monitor.world.fake import FakeWorld
 
@@ -41,6 +49,7 @@ _CONVERSATION = TypeAdapter(SmtpConversation)
 _REPLY = TypeAdapter(HttpsReply)
 _RESULTS = TypeAdapter(dict[str, list[PastResult]])
 _AUDIT = TypeAdapter(SmtpAudit)
+_SIGNATURES = TypeAdapter(dict[str, list[Signature]])
 _WINDOWS = TypeAdapter(dict[int, Counts])
 _THRESHOLDS = TypeAdapter(dict[str, Threshold])
 
@@ -94,6 +103,7 @@ def fake_world(zone: dict[str, Any]) -> FakeWorld:
         for url, fields in zone.pop("https", {}).items()
     }
     results = _RESULTS.validate_python(zone.pop("results", {}))
+    signatures = _SIGNATURES.validate_python(zone.pop("signatures", {}))
     return FakeWorld(
         smtp=conversations,
         smtp_audit=audits,
@@ -101,6 +111,7 @@ def fake_world(zone: dict[str, Any]) -> FakeWorld:
         counts=counts,
         thresholds=thresholds,
         results=results,
+        signatures=signatures,
         **zone,
     )
 
