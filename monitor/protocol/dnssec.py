@@ -24,6 +24,7 @@ _Record = TypeVar("_Record")
 
 _ZONE_KEY = 0x0100
 _REVOKED = 0x0080
+_ENTRY_POINT = 0x0001
 _DNSKEY_PROTOCOL = 3
 
 # RFC 9904 (IANA's registry of DNS security algorithms), RFC 9905 for SHA-1, RFC 9906 for GOST.
@@ -213,7 +214,7 @@ class Link:
     """How a zone's keys hang on its parent.
 
     Attributes:
-        signed: the zone has keys.
+        keys: the zone's keys, those that can be read.
         delegated: the parent vouches for keys of an algorithm that validators know.
         bogus: why validators refuse every answer of the zone (RFC 4035 §5.2); "" where they do not.
         anchors: keys that a DS record names.
@@ -222,11 +223,21 @@ class Link:
             not there: of a rollover, or forgotten), ``no_ds`` (signed, and nobody can know).
     """
 
-    signed: bool
+    keys: tuple[Dnskey, ...]
     delegated: bool
     bogus: str = ""
     anchors: tuple[Dnskey, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def signed(self) -> bool:
+        """Whether the zone has keys."""
+        return bool(self.keys)
+
+    @property
+    def entry_points(self) -> tuple[Dnskey, ...]:
+        """The keys that DS records are made of (RFC 4034 §2.1.1: the SEP flag)."""
+        return tuple(key for key in self.keys if key.may_sign and key.flags & _ENTRY_POINT)
 
 
 def judge_link(
@@ -256,7 +267,7 @@ def judge_link(
         matched = {ds for ds, _ in pairs}
         problems += [_unmatched(ds) for ds in counting if ds not in matched]
     bogus = _bogus(counting, keys, anchors, tuple(signatures))
-    return Link(bool(keys), bool(counting), bogus, anchors, tuple(problems))
+    return Link(tuple(keys), bool(counting), bogus, anchors, tuple(problems))
 
 
 def _readable(

@@ -101,11 +101,11 @@ def codes(ds_records: Sequence[str], keys: Sequence[str]) -> list[str]:
 def test_a_zone_whose_key_the_parent_names_hangs_together() -> None:
     link = dnssec.judge_link(OWNER, [ds(KSK)], [KSK, ZSK], [Signed(key_tag=tag(KSK))])
     assert (link.signed, link.delegated, link.bogus, link.problems) == (True, True, "", ())
-    assert link.anchors == (dnssec.parse_dnskey(KSK),)
+    assert link.anchors == link.entry_points == (dnssec.parse_dnskey(KSK),)
 
 
 def test_an_unsigned_zone_is_no_fault_and_a_signed_one_without_ds_is_told() -> None:
-    assert dnssec.judge_link(OWNER, [], []) == dnssec.Link(signed=False, delegated=False)
+    assert dnssec.judge_link(OWNER, [], []) == dnssec.Link(keys=(), delegated=False)
     link = dnssec.judge_link(OWNER, [], [KSK])
     assert (link.signed, link.delegated, link.bogus) == (True, False, "")
     assert codes([], [KSK]) == ["no_ds"]
