@@ -16,6 +16,7 @@ from monitor.model import (
     Domain,
     DomainTarget,
     HostTarget,
+    LinkHostTarget,
     MonitorTarget,
     Provider,
     Role,
@@ -26,6 +27,7 @@ from monitor.model import (
 from monitor.protocol import spf
 from monitor.protocol.mx import judge as judge_mx
 from monitor.protocol.platforms import platform_of_include, provider_of_mx
+from monitor.protocol.psl import registrable_domain
 from monitor.protocol.selectors import USUAL_SELECTORS
 
 MAX_MX_HOSTS = 16
@@ -142,6 +144,7 @@ class Inventory:
     domains: tuple[DomainTarget, ...]
     addresses: tuple[AddressTarget, ...]
     hosts: tuple[HostTarget, ...]
+    link_hosts: tuple[LinkHostTarget, ...]
     senders: tuple[SenderTarget, ...]
     _by_name: Mapping[tuple[type[Target], str], Target] = field(
         init=False, repr=False, compare=False
@@ -153,6 +156,7 @@ class Inventory:
             *self.domains,
             *self.addresses,
             *self.hosts,
+            *self.link_hosts,
             *self.senders,
         ]
         object.__setattr__(self, "_by_name", {(type(t), t.name): t for t in every})
@@ -181,6 +185,7 @@ class Inventory:
             DomainTarget: self.domains,
             AddressTarget: self.addresses,
             HostTarget: self.hosts,
+            LinkHostTarget: self.link_hosts,
             SenderTarget: self.senders,
             MonitorTarget: (MonitorTarget(),),
         }
@@ -219,6 +224,7 @@ def build(config: ValidConfig, discoveries: Mapping[str, Discovery]) -> Inventor
             [*_declared_addresses(config), *_discovered_addresses(config, discoveries)]
         ),
         hosts=_once([*_declared_hosts(config), *_discovered_hosts(config, discoveries)]),
+        link_hosts=_once(_link_hosts(config)),
         senders=_once(_sender_targets(config)),
     )
 
@@ -303,6 +309,14 @@ def _discovered_hosts(
         found = discoveries.get(domain.name)
         if found and domain.role is not Role.PARKED:
             yield from (HostTarget(host, names.SMTP_PORT, domain.name) for host in found.mx_hosts)
+
+
+def _link_hosts(config: ValidConfig) -> Iterable[LinkHostTarget]:
+    declared = {domain.name for domain in config.domains}
+    for domain in config.domains:
+        for host in domain.tracking_hosts:
+            if declared.isdisjoint({host, registrable_domain(host)}):
+                yield LinkHostTarget(host, domain.name)
 
 
 def _sender_targets(config: ValidConfig) -> Iterable[SenderTarget]:

@@ -293,6 +293,19 @@ class HostTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkHostTarget:
+    """A host in the links of a domain's mail whose own domain is none of ours."""
+
+    host: str
+    domain: str
+
+    @property
+    def name(self) -> str:
+        """The host."""
+        return self.host
+
+
+@dataclass(frozen=True, slots=True)
 class SenderTarget:
     """A sender's mail under one domain, with what is declared of the sender.
 
@@ -323,7 +336,7 @@ class MonitorTarget:
     domain: str = ""
 
 
-Target = DomainTarget | AddressTarget | HostTarget | SenderTarget | MonitorTarget
+Target = DomainTarget | AddressTarget | HostTarget | LinkHostTarget | SenderTarget | MonitorTarget
 
 
 @dataclass(frozen=True, slots=True)

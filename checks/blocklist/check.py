@@ -16,6 +16,7 @@ from monitor.model import (
     Address,
     AddressTarget,
     DomainTarget,
+    LinkHostTarget,
     Look,
     LookState,
     Outcome,
@@ -23,6 +24,7 @@ from monitor.model import (
     Severity,
 )
 from monitor.protocol.dnsbl import Kind, State, kind_of, query_name, read
+from monitor.protocol.psl import registrable_domain
 
 FRESH_SECONDS = 60.0
 """A listing is confirmed only by a zone that behaved just now: it may have begun to list everyone."""
@@ -37,13 +39,27 @@ class _Asked:
     zones: tuple[Zone, ...]
 
 
+Listable = AddressTarget | DomainTarget | LinkHostTarget
+
+
+def _listable(target: Listable) -> Address | str:
+    """What zones are asked about; of a host in links its domain: most lists have no hosts."""
+    match target:
+        case AddressTarget():
+            return target.address
+        case LinkHostTarget():
+            return registrable_domain(target.host) or target.host
+        case DomainTarget():
+            return target.name
+
+
 class BlocklistCheck:
     """Asks every zone that lists this kind of target, once the zone has proved that it works."""
 
     about: ClassVar[About] = About(
         name="blocklist",
         title="Blocklists",
-        targets=(AddressTarget, DomainTarget),
+        targets=(AddressTarget, DomainTarget, LinkHostTarget),
         interval=3600.0,
         settings=BlocklistSettings,
         codes=(
@@ -81,9 +97,9 @@ class BlocklistCheck:
         self._zones = chosen(merged(settings.catalogue), settings.zones, plain(settings.keys))
         self._prover = Prover()
 
-    async def run(self, target: AddressTarget | DomainTarget, world: World) -> Outcome:
+    async def run(self, target: Listable, world: World) -> Outcome:
         """A look at every zone that lists such targets; all are asked at once."""
-        subject = target.address if isinstance(target, AddressTarget) else target.name
+        subject = _listable(target)
         kind = kind_of(subject)
         asked = _Asked(subject, kind, tuple(z for z in self._zones if kind in z.kinds))
         if not asked.zones:
@@ -101,9 +117,9 @@ class BlocklistCheck:
             looks, samples=(*self._samples(asked, looks, world), *_queries(answers, tested))
         )
 
-    def asks(self, target: AddressTarget | DomainTarget) -> tuple[Asks, ...]:
+    def asks(self, target: Listable) -> tuple[Asks, ...]:
         """One question to each zone that lists such targets; their test entries come on top."""
-        kind = kind_of(target.address if isinstance(target, AddressTarget) else target.name)
+        kind = kind_of(_listable(target))
         return tuple(Asks(z.name, 1, z.queries_a_day) for z in self._zones if kind in z.kinds)
 
     async def _answers(

@@ -49,7 +49,6 @@ class SpfCheck:
             Code("void_lookups", Severity.WARNING, "more than two lookups find nothing"),
             Code("no_all", Severity.WARNING, "nothing is said of everyone else"),
             Code("neutral_all", Severity.WARNING, "`?all` says nothing of everyone else"),
-            Code("parked_allows", Severity.WARNING, "a parked domain lets mail pass"),
             Code("platform_not_included", Severity.WARNING, "a sender's platform may not send"),
             Code("record_long", Severity.INFO, "may not fit into one DNS answer"),
             Code("ptr_used", Severity.INFO, "`ptr` is discouraged"),

@@ -31,7 +31,8 @@ def of_record(target: DomainTarget, every: Sequence[str]) -> tuple[Finding, ...]
     """Findings of the subject `record`; `every` are all TXT texts of the domain."""
     domain, texts = target.name, [text for text in every if spf.is_spf(text)]
     if not texts:
-        return (_missing(domain, target.role),)
+        # What a parked domain must say is judged by the check `parked`.
+        return () if target.role is Role.PARKED else (_missing(domain),)
     if len(texts) > 1:
         return (
             Finding(
@@ -60,14 +61,14 @@ def of_record(target: DomainTarget, every: Sequence[str]) -> tuple[Finding, ...]
     )
 
 
-def _missing(domain: str, role: Role) -> Finding:
-    parked = role is Role.PARKED
-    advised = "v=spf1 -all" if parked else "v=spf1 mx ~all"
-    more = "" if parked else ", with an include of each platform that sends for it before `~all`"
+def _missing(domain: str) -> Finding:
     return Finding(
         "record_missing",
         f"{domain} has no SPF record",
-        fix=f'Publish: {domain}. IN TXT "{advised}"{more}',
+        fix=(
+            f'Publish: {domain}. IN TXT "v=spf1 mx ~all", with an include of each platform that '
+            "sends for it before `~all`"
+        ),
     )
 
 
@@ -75,20 +76,8 @@ def _of_valid(domain: str, text: str, record: SpfRecord, role: Role) -> Iterator
     everyone = _everyone(record)
     if everyone:
         yield _pass_all(domain, everyone, text)
-    elif role is Role.PARKED:
-        if not _refuses_all(record):
-            yield Finding(
-                "parked_allows",
-                f"{domain} is parked, and its SPF record does not refuse all mail",
-                fix=f'Publish: {domain}. IN TXT "v=spf1 -all"',
-                evidence=text,
-            )
-    elif record.redirect is None:
+    elif record.redirect is None and role is not Role.PARKED:
         yield from _of_all(domain, text, record.all_qualifier)
-
-
-def _refuses_all(record: SpfRecord) -> bool:
-    return record.all_qualifier is Qualifier.FAIL and len(record.reachable) == 1
 
 
 def _everyone(record: SpfRecord) -> str:

@@ -154,7 +154,7 @@ class _Run:
             if isinstance(target, DomainTarget):
                 inventory = await self._inventory(target.name)
                 others: list[Target] = [*inventory.addresses, *inventory.hosts]
-                others += inventory.senders
+                others += [*inventory.link_hosts, *inventory.senders]
                 self._start(tasks, others, reading=False)
                 targets += others
         async with asyncio.TaskGroup() as tasks:

@@ -18,6 +18,7 @@ from monitor.model import (
     AddressTarget,
     DomainTarget,
     HostTarget,
+    LinkHostTarget,
     MonitorTarget,
     SenderTarget,
     Target,
@@ -35,6 +36,7 @@ LOOKED_AT: Mapping[type[Target], str] = {
     DomainTarget: "each domain",
     AddressTarget: "each sending address",
     HostTarget: "each mail host and port",
+    LinkHostTarget: "each host in links that is under no domain of yours",
     SenderTarget: "each sender under each of its domains",
     MonitorTarget: "the monitor itself",
 }

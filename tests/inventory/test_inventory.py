@@ -17,6 +17,7 @@ from monitor.model import (
     AddressTarget,
     DomainTarget,
     HostTarget,
+    LinkHostTarget,
     MonitorTarget,
     Outcome,
     Role,
@@ -45,6 +46,7 @@ KINDS: dict[str, type[Target]] = {
     "domains": DomainTarget,
     "addresses": AddressTarget,
     "hosts": HostTarget,
+    "links": LinkHostTarget,
     "mail": SenderTarget,
     "self": MonitorTarget,
 }
@@ -324,6 +326,20 @@ def test_a_check_to_be_asked_for_runs_only_where_it_is(
 ) -> None:
     config = configured(DECLARED + f"checks: {{intrusive: {section}}}")
     assert config.checks["intrusive"].enabled is enabled
+
+
+def test_hosts_in_links_are_targets_where_their_domain_is_none_of_ours(configured: Any) -> None:
+    config = configured(
+        """
+domains:
+  - {name: example.com, tracking_hosts: [click.example.com, links.platform.net, t.platform.net]}
+  - {name: other.example, tracking_hosts: [links.platform.net, www.example.com]}
+"""
+    )
+    assert build(config, {}).link_hosts == (
+        LinkHostTarget("links.platform.net", "example.com"),
+        LinkHostTarget("t.platform.net", "example.com"),
+    )
 
 
 def test_the_monitor_is_one_target(configured: Any) -> None:
