@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import cast
 
@@ -34,6 +35,8 @@ _CLASSIC_UDP_SIZE = 512  # RFC 1035 §4.2.1
 _EDNS_UDP_SIZE = 1232  # what DNS flag day 2020 settled on
 _TCP_SIZE = 65535
 _TCP_IDLE_SECONDS = 30
+# RFC 1035 §4.1.3, with a compressed owner's name and an octet of data.
+_LEAST_RECORD_OCTETS = 13
 _RECEIVE_BUFFER_OCTETS = 4 * 1024 * 1024
 _IPV4_LABELS = 4
 _IPV6_LABELS = 32
@@ -124,6 +127,8 @@ class Responder:
                 return Reply((exchange.wire(self._truth(exchange)),), behaviour.delay)
             case Deed.TRUNCATE if exchange.udp:
                 return Reply((exchange.truncated(),))
+            case Deed.HUGE if _fit_nowhere(behaviour.count, exchange):
+                return Reply((exchange.truncated(),))
             case Deed.GARBAGE_FIRST if exchange.udp:
                 return Reply((*exchange.garbage(), exchange.wire(self._truth(exchange))))
             case _:
@@ -180,7 +185,7 @@ class _Exchange:
         if self.server != RESOLVER and answer.rcode in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
             response.flags |= 0 if _ROOT_NS in answer.authority else dns.flags.AA
         try:
-            return response.to_wire(max_size=self._limit())
+            return response.to_wire(max_size=self.limit)
         except dns.exception.TooBig:
             return self.truncated()
 
@@ -200,7 +205,9 @@ class _Exchange:
             self._query, recursion_available=self.server == RESOLVER, our_payload=_EDNS_UDP_SIZE
         )
 
-    def _limit(self) -> int:
+    @property
+    def limit(self) -> int:
+        """The octets that the response may have."""
         if not self.udp:
             return _TCP_SIZE
         if self._query.edns < 0:
@@ -224,13 +231,24 @@ _FILLERS: dict[dns.rdatatype.RdataType, Callable[[int], str]] = {
 }
 
 
+def _fit_nowhere(count: int, exchange: _Exchange) -> bool:
+    """Whether so many records are known not to fit, before they are made."""
+    return exchange.rdtype in _FILLERS and count * _LEAST_RECORD_OCTETS > exchange.limit
+
+
 def _many(exchange: _Exchange, *, count: int, ttl: int) -> Answer:
-    make = _FILLERS.get(exchange.rdtype)
-    if make is None:
+    if exchange.rdtype not in _FILLERS:
         return Answer(dns.rcode.NOERROR)
-    values = [make(number) for number in range(count)]
-    rrset = dns.rrset.from_text_list(exchange.name, ttl, "IN", exchange.rdtype, values)
-    return Answer(dns.rcode.NOERROR, (rrset,))
+    return Answer(dns.rcode.NOERROR, (_fillers(exchange.name, exchange.rdtype, count, ttl),))
+
+
+@lru_cache(maxsize=32)
+def _fillers(
+    name: dns.name.Name, rdtype: dns.rdatatype.RdataType, count: int, ttl: int
+) -> dns.rrset.RRset:
+    """Kept: to make a thousand records takes as long as to answer hundreds of questions."""
+    values = [_FILLERS[rdtype](number) for number in range(count)]
+    return dns.rrset.from_text_list(name, ttl, "IN", rdtype, values)
 
 
 class DnsServer:
