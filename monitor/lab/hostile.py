@@ -60,15 +60,15 @@ async def _injecting(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, tls: ssl.SSLContext
 ) -> None:
     """Send a plaintext reply behind the 220 to STARTTLS, which a client must drop (RFC 3207 §6)."""
-    await _offer_starttls(reader, writer, name, b"220 go ahead\r\n250 injected.invalid\r\n")
-    await writer.start_tls(tls)
-    while command := await reader.readline():
-        if command.upper().startswith(b"QUIT"):
-            writer.write(b"221 bye\r\n")
-            await writer.drain()
-            return
-        writer.write(f"250 {name}\r\n".encode())
-        await writer.drain()
+    consent = b"220 go ahead\r\n250 injected.invalid\r\n"
+    await _converse(reader, writer, name, tls, consent=consent)
+
+
+async def _buffering(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, tls: ssl.SSLContext
+) -> None:
+    """Keep what came in plaintext behind STARTTLS, and answer it inside TLS (CVE-2011-0411)."""
+    await _converse(reader, writer, name, tls, keeps=True)
 
 
 async def _stalled(
@@ -80,10 +80,16 @@ async def _stalled(
         pass
 
 
-async def _buffering(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, tls: ssl.SSLContext
+async def _converse(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    name: str,
+    tls: ssl.SSLContext,
+    *,
+    consent: bytes = b"220 go ahead\r\n",
+    keeps: bool = False,
 ) -> None:
-    """Keep what came in plaintext behind STARTTLS, and answer it inside TLS (CVE-2011-0411)."""
+    """A server as others, but for its consent to STARTTLS and for what it keeps of the time before TLS."""
     writer.write(f"220 {name} ESMTP\r\n".encode())
     encrypted, pending = False, b""
     while True:
@@ -95,10 +101,10 @@ async def _buffering(
         command, _, pending = pending.partition(b"\n")
         verb = command.strip().upper()
         if verb == b"STARTTLS" and not encrypted:
-            writer.write(b"220 go ahead\r\n")
+            writer.write(consent)
             await writer.drain()
             await writer.start_tls(tls)
-            encrypted = True
+            encrypted, pending = True, pending if keeps else b""
         elif verb == b"QUIT":
             writer.write(b"221 bye\r\n")
             return

@@ -31,6 +31,7 @@ INTERVALS = {
     "blocklist": "3s",
     "dmarc": "3s",
     "smtp": "2s",
+    "smtp_audit": "3s",
     "rates": "3s",
     "spf": "3s",
     "dkim": "3s",
@@ -72,6 +73,8 @@ ROUNDS: tuple[Mapping[str, tuple[Expected, ...]], ...] = (
         "certificate-expiring": (("CertificateExpiring", SHOP),),
         "certificate-ageing": (("CertificateExpiringSoon", SHOP),),
         "starttls-injection": (("MailHostCritical", SHOP),),
+        "open-relay": (("OpenRelay", SHOP),),
+        "tls-old-accepted": (("MailHostWeak", SHOP),),
         "click-host-dangling": (("LinksBroken", NEWS),),
         "link-certificate-ageing": (("LinksWarning", SHOP),),
         "logo-host-down": (("BimiCritical", SHOP),),
@@ -90,7 +93,10 @@ ROUNDS: tuple[Mapping[str, tuple[Expected, ...]], ...] = (
             ("BlocklistBlind", {}),
         ),
     },
-    {"tls-outdated": (("TlsOutdated", SHOP),)},
+    {
+        "tls-outdated": (("TlsOutdated", SHOP),),
+        "starttls-buffered": (("MailHostVulnerable", SHOP),),
+    },
     {"mx-down": (("MailHostDown", SHOP),)},
     {
         "port25-blocked": (("EgressBlocked", {}),),

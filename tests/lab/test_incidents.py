@@ -114,6 +114,63 @@ async def _tls(
         writer.transport.abort()
 
 
+async def replies_inside_tls(lab: Lab) -> object:
+    """The codes that the second MX answers with inside TLS, where NOOP came before and QUIT in it."""
+    reader, writer = await asyncio.open_connection(SECOND_MX, lab.ports.smtp)
+    try:
+        await reader.readline()
+        writer.write(b"EHLO probe\r\n")
+        while (await reader.readline())[3:4] != b" ":
+            pass
+        writer.write(b"STARTTLS\r\nNOOP\r\n")
+        await reader.readline()
+        context = ssl.create_default_context(cafile=lab.ca_file)
+        await writer.start_tls(context, server_hostname="mx2.shop.example")
+        writer.write(b"QUIT\r\n")
+        return [line[:3] for line in (await reader.read()).splitlines()]
+    finally:
+        writer.transport.abort()
+
+
+async def reply_to_a_stranger(lab: Lab) -> object:
+    """What the first MX says to mail from elsewhere to elsewhere."""
+    async with aiosmtplib.SMTP(
+        hostname=SHOP_MX, port=lab.ports.smtp, start_tls=False, timeout=5
+    ) as client:
+        await client.mail("a@other.example")
+        reply = await client.execute_command(b"RCPT", b"TO:<b@elsewhere.example>")
+        return str(reply.code)
+
+
+async def login_offered(lab: Lab) -> object:
+    """Whether the first MX offers AUTH before TLS."""
+    async with aiosmtplib.SMTP(
+        hostname=SHOP_MX, port=lab.ports.submission, start_tls=False, timeout=5
+    ) as client:
+        await client.ehlo()
+        return client.supports_extension("auth")
+
+
+def accepts(*, newest: str, ciphers: str) -> Probe:
+    """Whether the first MX shakes hands with a client that can do no more than this."""
+
+    async def probe(lab: Lab) -> object:
+        context = ssl.create_default_context(cafile=lab.ca_file)
+        context.set_ciphers(ciphers)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion[newest]
+        try:
+            _, writer = await asyncio.open_connection(
+                SHOP_MX, lab.ports.smtps, ssl=context, server_hostname="mx1.shop.example"
+            )
+        except (ssl.SSLError, ConnectionError):
+            return False
+        writer.transport.abort()
+        return True
+
+    return probe
+
+
 async def names_in_certificate(lab: Lab) -> object:
     der = (await _tls(lab, "127.0.1.20", None)).getpeercert(binary_form=True)
     assert der is not None
@@ -210,6 +267,11 @@ SEEN = [
     ("certificate-ageing", certificate_days(SECOND_MX, "mx2.shop.example"), 59, 13),
     ("certificate-misnamed", names_in_certificate, {"mx.news.example"}, {"other.example"}),
     ("starttls-injection", reply_to_starttls, (1, "TLS"), (2, "TLS")),
+    ("starttls-buffered", replies_inside_tls, [b"221"], [b"250", b"221"]),
+    ("open-relay", reply_to_a_stranger, "550", "250"),
+    ("tls-old-accepted", accepts(newest="TLSv1", ciphers="DEFAULT@SECLEVEL=0"), False, True),
+    ("cipher-null-accepted", accepts(newest="TLSv1_2", ciphers="NULL:@SECLEVEL=0"), False, True),
+    ("login-before-tls", login_offered, False, True),
     ("mx-stalled", reply_to_starttls, (1, "TLS"), (1, "silence")),
     ("mx-unusable", record("gone.news.example", "A"), "NXDOMAIN", "NXDOMAIN"),
     (

@@ -172,5 +172,5 @@ async def test_plaintext_is_injected_behind_the_220_and_tls_works_after_it(lab: 
     assert await reader.readline() == b"250 injected.invalid\r\n"
     await writer.start_tls(trusting(lab), server_hostname="injecting.hosts.example")
     writer.write(b"EHLO x\r\n")
-    assert await reader.readline() == b"250 injecting.hosts.example\r\n"
+    assert await reader.readline() == b"250-injecting.hosts.example\r\n"
     writer.close()
