@@ -191,7 +191,7 @@ class Daemon:
             senders=config.senders,
             checks={job.name: job.config for job in self._assembly.jobs},
             kept=kept,
-            baselines=tuple(self._store.baselines()),
+            baselines=tuple(self._store.watched()),
             waiting=tuple(
                 (*key, target.domain)
                 for key, (_job, target) in self._assembly.targets.items()

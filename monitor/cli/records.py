@@ -111,7 +111,7 @@ class StoredRecords:
         """All that are watched, of one target where it is named."""
 
         async def read(store: "Store") -> list[Baseline]:
-            return [one for one in store.baselines() if target in {None, one.target}]
+            return [one for one in store.watched() if target in {None, one.target}]
 
         return self._with_store(read)
 

@@ -1,5 +1,6 @@
 """From a check's outcome to judged looks: full codes, severities, and drift against the accepted record."""
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -145,14 +146,18 @@ def _drift_finding(job: Job, target: Target, drift: Drift, look: Look) -> Findin
         code = job.about.drift_codes[drift.classification]
     except KeyError:
         raise UndeclaredError(f"the drift {drift.classification.value!r}") from None
-    if drift.classification is Classification.INCONSISTENT:
-        fix = "See to it that every name server of the zone has the same data (zone transfers, serial numbers)."
-    else:
-        fix = (
-            f"If this change was intended, `deliverability drift accept {job.name} {target.name}`; "
-            "otherwise publish the accepted record again."
-        )
+    fix = _drift_fix(job, target, drift, look.subject)
     return Finding(code, drift.reason, fix=fix, evidence=look.record or "no record")
+
+
+def _drift_fix(job: Job, target: Target, drift: Drift, subject: str) -> str:
+    if drift.classification is Classification.INCONSISTENT:
+        return "See to it that every name server of the zone has the same data (zone transfers, serial numbers)."
+    otherwise = "otherwise publish the accepted record again."
+    if job.config.given(target.name, subject) is not None:
+        return f"If this change was intended, say so in `checks.{job.name}.baselines`; {otherwise}"
+    words = [job.name, target.name, *([] if subject == "record" else [subject])]
+    return f"If this change was intended, `deliverability drift accept {shlex.join(words)}`; {otherwise}"
 
 
 def _kept(job: Job, finding: Finding) -> KeptFinding:

@@ -169,6 +169,16 @@ class Store:
             baseline for of_target in self._baselines.values() for baseline in of_target.values()
         )
 
+    def watched(self) -> list[Baseline]:
+        """The baselines of the records that are watched now: a subject that left its target keeps one too."""
+        return [
+            baseline
+            for target, of_target in self._baselines.items()
+            if (kept := self._kept.get(target)) is not None
+            for subject, baseline in of_target.items()
+            if subject in kept.subjects
+        ]
+
     def set_baseline(self, baseline: Baseline) -> None:
         """Replaces a baseline; persisted at most a second later, with what that adds to its record's history."""
         key = _storable(baseline.check, baseline.target, baseline.subject)

@@ -36,7 +36,8 @@ class RecordView:
     """A watched record. `digest` names exactly what is seen, so that nothing else can be accepted.
 
     `accepted` is the accepted record, `said` who accepted it and why. `terms` is what is seen now,
-    against what was accepted; `history` is None where it cannot be read.
+    against what was accepted; `given` where the configuration says what is accepted, and nobody else can;
+    `history` is None where it cannot be read.
     """
 
     check: str
@@ -50,6 +51,7 @@ class RecordView:
     reason: str
     terms: tuple[DiffTerm, ...]
     acceptable: bool
+    given: bool
     digest: str
     history: tuple[Step, ...] | None
 
@@ -136,7 +138,7 @@ def _records(
 ) -> tuple[RecordView, ...]:
     targets = {(result.kept.check, result.kept.target) for result in own}
     views = [
-        _record(baseline, histories)
+        _record(baseline, histories, given=_given(snapshot, baseline))
         for baseline in snapshot.baselines
         if (baseline.check, baseline.target) in targets
     ]
@@ -145,7 +147,13 @@ def _records(
     )
 
 
-def _record(baseline: Baseline, histories: Histories) -> RecordView:
+def _given(snapshot: Snapshot, baseline: Baseline) -> bool:
+    """Whether the configuration says what is accepted."""
+    config = snapshot.checks.get(baseline.check)
+    return config is not None and config.given(baseline.target, baseline.subject) is not None
+
+
+def _record(baseline: Baseline, histories: Histories, *, given: bool) -> RecordView:
     key = (baseline.check, baseline.target, baseline.subject)
     inconsistent = baseline.classification == Classification.INCONSISTENT
     return RecordView(
@@ -159,7 +167,8 @@ def _record(baseline: Baseline, histories: Histories) -> RecordView:
         classification=baseline.classification,
         reason=one_line(baseline.reason),
         terms=shown_diff(baseline.accepted, baseline.seen),
-        acceptable=bool(baseline.classification) and not inconsistent,
+        acceptable=bool(baseline.classification) and not inconsistent and not given,
+        given=given,
         digest=digest(baseline.seen),
         history=None if histories is None else steps(histories.get(key, ())),
     )

@@ -48,9 +48,10 @@ class Site:
         """One domain."""
         name = request.match_info["name"]
         snapshot = self._backend.snapshot()
+        targets = await asyncio.to_thread(record_targets, snapshot, name)
         histories: Histories
         try:
-            histories = await self._backend.record_history(record_targets(snapshot, name))
+            histories = await self._backend.record_history(targets)
         except StoreError:
             histories = None
         return await asyncio.to_thread(self._domain, snapshot, name, histories)

@@ -63,6 +63,8 @@ def config(tmp_path: Path) -> Path:
         store.set_baseline(baseline("shop.example"))
         store.keep(drifted("shop.example"))
         store.set_baseline(baseline("as.example", classification=""))
+        store.keep(drifted("as.example"))
+        store.set_baseline(baseline("shop.example", "a subject that left"))
         await store.close()
 
     asyncio.run(fill())

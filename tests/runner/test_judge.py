@@ -185,6 +185,24 @@ def test_what_the_configuration_gives_is_accepted_by_the_configuration() -> None
     assert dropped == first
 
 
+@pytest.mark.parametrize(
+    ("given", "subject", "fix"),
+    [
+        ({}, "record", "`deliverability drift accept watcher example.com`"),
+        ({}, "s 1", "`deliverability drift accept watcher example.com 's 1'`"),
+        ({"example_com": "p=reject"}, "record", "`checks.watcher.baselines`"),
+    ],
+)
+def test_the_fix_is_what_really_accepts(given: dict[str, str], subject: str, fix: str) -> None:
+    class Any(Accepted):
+        def baseline(self, check: str, target: str, subject: str) -> Baseline | None:
+            return BEFORE
+
+    look = Look.known(subject, record="p=none")
+    (judged,) = judge(job(**given), TARGET, Outcome((look,)), Any(BEFORE))
+    assert fix in judged.findings[0].finding.fix
+
+
 WEAKER = replace(BEFORE, seen="p=none", changed_at=20.0, classification="weakened", reason="r")
 
 

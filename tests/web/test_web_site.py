@@ -9,7 +9,7 @@ import pytest
 from monitor.model import Domain
 from monitor.publish.rules import runbook_url
 from monitor.web.domain_page import digest
-from tests.web.fake_backend import CALM, CHECKS, DRIFTED, SEEN, snapshot
+from tests.web.fake_backend import ACCEPTED, CALM, CHECKS, DRIFTED, SEEN, snapshot
 
 FORM = {"check": "dmarc", "target": "example.com", "subject": "record", "digest": digest(SEEN)}
 ACCEPT = "/domains/example.com/drift/accept"
@@ -159,6 +159,14 @@ async def test_what_the_servers_dispute_cannot_be_accepted(client, backend):
     assert "<form" not in page
     async with client.post(ACCEPT, data=FORM, headers=SAME_ORIGIN) as answer:
         assert answer.status == 409
+
+
+async def test_where_the_configuration_says_what_is_accepted_there_is_no_button(client, backend):
+    given = replace(CHECKS["dmarc"], baselines={"example.com": ACCEPTED})
+    backend.state = replace(backend.state, checks=CHECKS | {"dmarc": given})
+    page = await read(client, "/domains/example.com")
+    assert "<form" not in page
+    assert "say so in <code>checks.dmarc.baselines</code>" in page
 
 
 async def test_a_page_is_shown_although_its_history_cannot_be_read(client, backend):
