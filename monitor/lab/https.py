@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 
@@ -44,11 +45,20 @@ async def _huge(request: web.BaseRequest, _site: Site) -> web.StreamResponse:
     return await _flood(request, response)
 
 
-async def _flood(request: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
+async def _flood(
+    request: web.BaseRequest,
+    response: web.StreamResponse,
+    *,
+    part: bytes = _PART,
+    pause: float = _PAUSE_SECONDS,
+) -> web.StreamResponse:
+    """Send the same again and again, until the client leaves."""
     await response.prepare(request)
-    while True:
-        await response.write(_PART)
-        await asyncio.sleep(_PAUSE_SECONDS)
+    with suppress(ConnectionError):
+        while True:
+            await response.write(part)
+            await asyncio.sleep(pause)
+    return response
 
 
 async def _liar(request: web.BaseRequest, site: Site) -> web.StreamResponse:
@@ -72,10 +82,7 @@ async def _tarpit(request: web.BaseRequest, _site: Site) -> web.StreamResponse:
     """Give the body at one octet a second, and never finish it."""
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     response.content_length = _HUGE_OCTETS
-    await response.prepare(request)
-    while True:
-        await response.write(b"v")
-        await asyncio.sleep(1)
+    return await _flood(request, response, part=b"v", pause=1)
 
 
 _ANSWERS: dict[SiteManner, Answer] = {
