@@ -183,13 +183,18 @@ async def test_drift_is_accepted_through_the_command(lab: Lab, watched: Daemon) 
     await until("drift", lambda: watched.matching("deliverability_record_drift", **drifted), 60)
     listed = await command("drift", "list", "--config", lab.config_path)
     assert "shop.example" in listed
-    await command("drift", "accept", "dmarc", "shop.example", "--yes", "--config", lab.config_path)
+    why = ("--by", "Alice", "--reason", "tests with another ESP")
+    where = ("--yes", "--config", lab.config_path)
+    await command("drift", "accept", "dmarc", "shop.example", *why, *where)
 
     async def accepted() -> bool:
         drift = await watched.matching("deliverability_record_drift", **drifted)
         return not drift and "dmarc.policy_weakened" not in await watched.open_codes("shop.example")
 
     await until("accepted", accepted)
+    shown = await command("drift", "show", "dmarc", "shop.example", "--config", lab.config_path)
+    assert "accepted by Alice: tests with another ESP" in shown
+    assert "first seen, accepted on first sight" in shown
 
 
 async def command(*words: object) -> str:
