@@ -8,7 +8,12 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import NameOID
 
 from monitor.lab.scenario import Certificate, Host, Site, TlsVersion
@@ -54,12 +59,49 @@ def _issue(
     names = certificate.names or (name,)
     not_after = now + timedelta(seconds=certificate.expires_in)
     if certificate.issuer == "self":
-        return _self_signed(names, not_after)
-    return authority.issue_cert(*names, not_after=not_after)
+        return _self_signed(names, not_after, _key(certificate))
+    issued = authority.issue_cert(*names, not_after=not_after)
+    return issued if certificate.key is None else _for_key(authority, issued, _key(certificate))
 
 
-def _self_signed(names: tuple[str, ...], not_after: datetime) -> trustme.LeafCert:
-    key = ec.generate_private_key(ec.SECP256R1())
+def _key(certificate: Certificate) -> ec.EllipticCurvePrivateKey:
+    if certificate.key is None:
+        return ec.generate_private_key(ec.SECP256R1())
+    return ec.derive_private_key(certificate.key, ec.SECP256R1())
+
+
+def _for_key(
+    authority: trustme.CA, issued: trustme.LeafCert, key: ec.EllipticCurvePrivateKey
+) -> trustme.LeafCert:
+    """The same certificate for another key: the authority makes a new one each time."""
+    model = x509.load_pem_x509_certificate(issued.cert_chain_pems[0].bytes())
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(model.subject)
+        .issuer_name(model.issuer)
+        .public_key(key.public_key())
+        .serial_number(model.serial_number)
+        .not_valid_before(model.not_valid_before_utc)
+        .not_valid_after(model.not_valid_after_utc)
+    )
+    for extension in model.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    signer = load_pem_private_key(authority.private_key_pem.bytes(), None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)  # noqa: S101 - what the authority makes
+    return _leaf(key, builder.sign(signer, SHA256()))
+
+
+def _leaf(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> trustme.LeafCert:
+    return trustme.LeafCert(
+        key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
+        certificate.public_bytes(Encoding.PEM),
+        [],
+    )
+
+
+def _self_signed(
+    names: tuple[str, ...], not_after: datetime, key: ec.EllipticCurvePrivateKey
+) -> trustme.LeafCert:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     certificate = (
         x509.CertificateBuilder()
@@ -74,8 +116,4 @@ def _self_signed(names: tuple[str, ...], not_after: datetime) -> trustme.LeafCer
         )
         .sign(key, SHA256())
     )
-    return trustme.LeafCert(
-        key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
-        certificate.public_bytes(Encoding.PEM),
-        [],
-    )
+    return _leaf(key, certificate)

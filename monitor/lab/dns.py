@@ -40,6 +40,7 @@ _LEAST_RECORD_OCTETS = 13
 _RECEIVE_BUFFER_OCTETS = 4 * 1024 * 1024
 _IPV4_LABELS = 4
 _IPV6_LABELS = 32
+_KNOWN = (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
 _ROOT_NS = dns.rrset.from_text(".", 3600, "IN", "NS", "a.root-servers.invalid.")
 
 
@@ -78,6 +79,7 @@ class Responder:
         """Answer from another world from now on."""
         self._zones = Zones(scenario)
         self._ttl = scenario.ttl
+        self._signed = [dns.name.from_text(name) for name in scenario.signed]
         self._rules = [
             _Rule(dns.name.from_text(behaviour.suffix), behaviour)
             for behaviour in reversed(scenario.behaviours.values())
@@ -95,6 +97,7 @@ class Responder:
         if query.flags & dns.flags.QR or len(query.question) != 1:
             return Reply(())
         exchange = _Exchange(query, server=server, udp=udp)
+        exchange.vouched = exchange.validates and self._is_signed(exchange.name)
         if query.opcode() != dns.opcode.QUERY:
             return Reply((exchange.wire(Answer(dns.rcode.NOTIMP)),))
         if query.question[0].rdclass != dns.rdataclass.IN:
@@ -103,6 +106,10 @@ class Responder:
         if behaviour is None:
             return Reply((exchange.wire(self._truth(exchange)),))
         return self._behave(behaviour, exchange)
+
+    def _is_signed(self, name: dns.name.Name) -> bool:
+        below = any(name.is_subdomain(signed) for signed in self._signed)
+        return below or (name == dns.name.root and bool(self._signed))
 
     def _behaviour(self, exchange: "_Exchange") -> Behaviour | None:
         rdtype = dns.rdatatype.to_text(exchange.rdtype)
@@ -139,6 +146,8 @@ class Responder:
         match behaviour.do:
             case Deed.SERVFAIL:
                 answer = Answer(dns.rcode.SERVFAIL)
+            case Deed.BOGUS if exchange.validates:
+                answer = Answer(dns.rcode.SERVFAIL)
             case Deed.REFUSED:
                 answer = Answer(dns.rcode.REFUSED)
             case Deed.LAME:
@@ -174,6 +183,9 @@ class _Exchange:
         self._query = query
         self.server = server
         self.udp = udp
+        # RFC 4035 §3.2: asked with CD, a resolver leaves validation to who asks.
+        self.validates = server == RESOLVER and not query.flags & dns.flags.CD
+        self.vouched = False
         self.name = query.question[0].name
         self.rdtype = query.question[0].rdtype
 
@@ -182,8 +194,10 @@ class _Exchange:
         response.set_rcode(answer.rcode)
         response.answer.extend(answer.answer)
         response.authority.extend(answer.authority)
-        if self.server != RESOLVER and answer.rcode in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        if self.server != RESOLVER and answer.rcode in _KNOWN:
             response.flags |= 0 if _ROOT_NS in answer.authority else dns.flags.AA
+        if self.vouched and answer.rcode in _KNOWN and self._query.ednsflags & dns.flags.DO:
+            response.flags |= dns.flags.AD
         try:
             return response.to_wire(max_size=self.limit)
         except dns.exception.TooBig:

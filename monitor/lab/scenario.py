@@ -116,11 +116,15 @@ class Tls(_Model):
 
 
 class Certificate(_Model):
-    """What a host presents: `names` (its own name when empty), lifetime from now, and who signed it."""
+    """What a host presents: `names` (its own name when empty), lifetime from now, and who signed it.
+
+    `key` is the number that its key is made from, so that a TLSA record can name it; else each has a new one.
+    """
 
     names: tuple[str, ...] = ()
     expires_in: Seconds = 60 * 86400.0
     issuer: Literal["lab", "self"] = "lab"
+    key: Annotated[int, Field(ge=1, lt=2**32)] | None = None
 
 
 class Host(_Model):
@@ -185,6 +189,7 @@ class Deed(StrEnum):
     NXDOMAIN_REWRITE = "nxdomain_rewrite"
     ANSWER = "answer"
     HUGE = "huge"
+    BOGUS = "bogus"
 
 
 class Behaviour(_Model):
@@ -268,7 +273,11 @@ class Incident(_Model):
 
 
 class Scenario(_Model):
-    """The whole world. Names inside records are absolute; owner names are relative to their zone."""
+    """The whole world. Names inside records are absolute; owner names are relative to their zone.
+
+    `signed` are names of which the resolver says, as a validating one would, that DNSSEC vouches for
+    them and all below them (the flag AD); where there are any, for the root's own records too.
+    """
 
     name: str
     description: str = ""
@@ -280,6 +289,7 @@ class Scenario(_Model):
     hosts: dict[DomainName, Host] = {}
     sites: dict[DomainName, Site] = {}
     behaviours: dict[str, Behaviour] = {}
+    signed: tuple[DomainName, ...] = ()
     blocklists: dict[DomainName, Blocklist] = {}
     egress: dict[Port | Literal[443], Literal["open", "refused", "silent"]] = {}
     traffic: dict[str, Traffic] = {}
