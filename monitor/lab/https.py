@@ -13,6 +13,7 @@ from monitor.lab.certificates import tls_context
 from monitor.lab.scenario import FROM_NOW, Document, Scenario, Site, SiteManner, seconds
 
 _HUGE_OCTETS = 5_000_000_000
+_SMALL_OCTETS = 60_000
 _HELD_BACK_OCTETS = 1000
 _PART = b"mx: mx.hostile.example\r\n" * 2500
 _PAUSE_SECONDS = 0.01
@@ -81,7 +82,7 @@ async def _stalled(_request: web.BaseRequest, _site: Site) -> web.StreamResponse
 async def _tarpit(request: web.BaseRequest, _site: Site) -> web.StreamResponse:
     """Give the body at one octet a second, and never finish it."""
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
-    response.content_length = _HUGE_OCTETS
+    response.content_length = _SMALL_OCTETS
     return await _flood(request, response, part=b"v", pause=1)
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,19 @@ ODD_NAMES = [
     "failing",
     "long",
 ]
+ODD_POLICY_HOSTS = {
+    "sts-endless": "more than 65536 bytes",
+    "sts-huge": "more than 65536 bytes",
+    "sts-redirect": "301",
+    "sts-liar": "Not enough data",
+    "sts-stalled": "not finished within",
+    "sts-tarpit": "not finished within",
+}
+"""Domains, and what is told of the host of their MTA-STS policy."""
 ODD_HOSTS = ["tarpit", "endless", "longline", "busy", "injecting", "stalled"]
 SMTP_SECONDS = 12
+MOST_MIB = 200
+"""What the daemon may take in all; gigabytes are offered."""
 SECONDS = 60
 """Long enough for the slowest check to reach its limit on a busy machine."""
 
@@ -53,6 +65,11 @@ def configuration(lab: Lab, listen: str) -> dict[str, Any]:
     document["domains"] = [
         {"name": DOMAIN, "dkim_selectors": ["s1"], "mail_hosts": hosts},
         *({"name": f"{name}.{DOMAIN}", "dkim_selectors": ["s1"]} for name in ODD_NAMES),
+        *(
+            {"name": f"{name}.{DOMAIN}", "tracking_hosts": [f"mta-sts.{name}.{DOMAIN}"]}
+            for name in ODD_POLICY_HOSTS
+        ),
+        {"name": f"empty.{DOMAIN}", "role": "parked"},
     ]
     document["senders"] = [{"name": "mta", "domains": [DOMAIN], "addresses": ["203.0.113.40"]}]
     document["events"] = {}
@@ -62,6 +79,7 @@ def configuration(lab: Lab, listen: str) -> dict[str, Any]:
         "catalogue": document["checks"]["blocklist"]["catalogue"],
     }
     checks["smtp"]["timeout"] = f"{SMTP_SECONDS}s"
+    checks["smtp_audit"] |= {"enabled": True, "timeout": f"{SMTP_SECONDS}s"}
     document["checks"] = checks
     document["server"]["listen"] = listen
     return document
@@ -115,6 +133,22 @@ async def test_what_is_believed_of_odd_blocklists(site: Daemon) -> None:
     """Zones that list everyone, refuse, are silent or lead to a parking page list nobody for us."""
     listed = await site.matching("deliverability_blocklist_listed")
     assert {key.split('zone="')[1].split('"')[0] for key in listed} == {"zen.lab.example"}
+
+
+async def test_a_policy_host_that_misbehaves_is_a_finding_as_senders_see_it(site: Daemon) -> None:
+    results = (await site.json("/api/v1/results"))["results"]
+    found = {r["target"]: r for r in results if r["check"] == "mta_sts"}
+    for name, reason in ODD_POLICY_HOSTS.items():
+        subjects = found[f"{name}.{DOMAIN}"]["subjects"]
+        told = {f["code"]: f["evidence"] for subject in subjects for f in subject["findings"]}
+        assert reason in told["mta_sts.policy_fetch_error"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_the_daemon_stays_small_among_them(site: Daemon) -> None:
+    status = Path(f"/proc/{site.process.process.pid}/status").read_text()
+    most = int(status.split("VmHWM:")[1].split()[0]) / 1024
+    assert most < MOST_MIB
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
