@@ -1,6 +1,7 @@
 """Every incident of the default scenario is seen while it lasts, by a probe of the outside, and over after."""
 
 import asyncio
+import json
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -65,6 +66,15 @@ def serves(site: str, path: str, part: str) -> Probe:
     async def probe(lab: Lab) -> object:
         found = await document(lab, site, path)
         return part in found if "\n" in found else found
+
+    return probe
+
+
+def registered_days(domain: str) -> Probe:
+    async def probe(lab: Lab) -> object:
+        registration = json.loads(await document(lab, "rdap.example", f"/domain/{domain}"))
+        ends = datetime.fromisoformat(registration["events"][-1]["eventDate"])
+        return (ends - datetime.now(UTC)).days
 
     return probe
 
@@ -208,6 +218,18 @@ def connects(host: str, port: str) -> Probe:
     return probe
 
 
+def hears(server: str, name: str) -> Probe:
+    """Whether a name server answers about a name at all."""
+
+    async def probe(lab: Lab) -> object:
+        try:
+            return bool((await ask(lab, name, "SOA", server=server)).answer)
+        except dns.exception.Timeout:
+            return False
+
+    return probe
+
+
 async def answers(lab: Lab) -> object:
     """How many of 40 questions are answered, in tens, and whether one of them by a failure."""
     outcomes = await asyncio.gather(
@@ -227,6 +249,13 @@ REJECT = {DMARC.format("reject", " adkim=s;")}
 SPF = '"v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 mx {}all"'
 VERIFICATION = '"verification=0a1b2c3d4e5f"'
 IPV6_REVERSED = ip_address("2001:db8::10").reverse_pointer.removesuffix(".ip6.arpa")
+SHOP_MXS = {"10 mx1.shop.example.", "20 mx2.shop.example."}
+NEWS_SOA = {"ns1.dns.example. hostmaster.news.example. 2026110101 3600 600 604800 2"}
+TLSA = {
+    "3 1 1 dc0ce633dbcc913dafafa4b89ac44d8ce683fdfc3f60c8bdf21213b9f2b534ba",
+    "3 1 1 3eab3fba5026b61d007cbf411b90f3c88ff89cf0a8088cbbfc3eaaca867dd663",
+}
+STALE_TLSA = {"3 1 1 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
 SEEN = [
     ("address-listed", record("10.2.0.192.zen.lab.example", "A"), "NXDOMAIN", {"127.0.0.2"}),
     ("domain-listed", record("shop.example.dbl.lab.example", "A"), "NXDOMAIN", {"127.0.1.2"}),
@@ -253,7 +282,7 @@ SEEN = [
     (
         "mx-host-dead",
         record("shop.example", "MX"),
-        {"10 mx1.shop.example.", "20 mx2.shop.example."},
+        SHOP_MXS,
         {"10 mx1.shop.example.", "20 mx2.shop.example.", "30 mx3.shop.example."},
     ),
     (
@@ -347,6 +376,14 @@ SEEN = [
     ),
     ("logo-host-down", serves("brand.shop.example", "/logo.svg", "tiny-ps"), True, "refused"),
     ("bimi-record-invalid", text("default._bimi.news.example", "l=https://"), {True}, {False}),
+    ("domain-expiring", registered_days("shop.example"), 299, 2),
+    ("domain-ageing", registered_days("news.example"), 199, 20),
+    ("dnssec-bogus", record("shop.example", "MX"), SHOP_MXS, "SERVFAIL"),
+    ("dnssec-bogus", of_servers("shop.example", "MX", "127.0.1.53"), [1], [1]),
+    ("dane-mismatch", record("_25._tcp.mx2.shop.example", "TLSA"), TLSA, STALE_TLSA),
+    ("dane-unsigned", record("_25._tcp.mx.news.example", "TLSA"), "NXDOMAIN", STALE_TLSA),
+    ("name-server-silent", record("news.example", "SOA"), NEWS_SOA, NEWS_SOA),
+    ("name-server-silent", hears("127.0.1.54", "news.example"), True, False),
     ("parked-opened", text("parked.example", "-all"), {True}, {False}),
     ("network-down", serves(STS_HOST, STS_PATH, "STSv1"), True, "silence"),
     ("network-down", connects(SHOP_MX, "smtp"), True, "silence"),

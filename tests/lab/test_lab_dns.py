@@ -1,7 +1,9 @@
 import asyncio
 
+import dns.asyncquery
 import dns.exception
 import dns.flags
+import dns.message
 import dns.rcode
 import pytest
 
@@ -190,6 +192,27 @@ async def test_the_resolver_offers_recursion(lab: Lab) -> None:
     response = await ask(lab, "shop.example", "SOA")
     assert response.flags & dns.flags.RA
     assert not response.flags & dns.flags.AA
+
+
+@pytest.mark.parametrize(
+    ("server", "name", "vouched"),
+    [
+        ("127.0.0.1", "shop.example", True),
+        ("127.0.0.1", "nothing.shop.example", True),
+        ("127.0.0.1", ".", True),
+        ("127.0.0.1", "news.example", False),
+        ("127.0.1.53", "shop.example", False),
+    ],
+)
+async def test_the_resolver_vouches_for_what_is_signed(
+    lab: Lab, server: str, name: str, vouched: bool
+) -> None:
+    """AD: to those who ask for it, and want it checked (RFC 4035 §3.2)."""
+    for flags, expected in ((dns.flags.RD, vouched), (dns.flags.RD | dns.flags.CD, False)):
+        query = dns.message.make_query(name, "SOA", want_dnssec=True, flags=flags)
+        response = await dns.asyncquery.udp(query, server, port=lab.ports.dns, timeout=1)
+        assert bool(response.flags & dns.flags.AD) is expected
+    assert not (await ask(lab, name, "SOA", server=server)).flags & dns.flags.AD
 
 
 async def test_one_tcp_connection_carries_many_questions(lab: Lab) -> None:
