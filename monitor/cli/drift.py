@@ -45,7 +45,7 @@ def list_(config: Path | None, url: str | None, *, every: bool) -> None:
     _, found = _records(config, url, look)
     if not found:
         click.echo("no record is watched yet" if every else "every watched record is as accepted")
-    for one in found:
+    for one in sorted(found, key=_order):
         click.echo(f"{_title(one)}: {_classified(one)} ({_accepted(one)})")
 
 
@@ -138,8 +138,17 @@ def _chosen(records: "Iterable[Baseline]", words: tuple[str, ...]) -> "list[Base
     if len(words) > _MOST_WORDS:
         raise click.UsageError(f"say {_SYNTAX}")
     if len(words) == 1:
-        return [one for one in records if one.target == words[0]]
-    return [one for one in records if words == (one.check, one.target, one.subject)[: len(words)]]
+        chosen = (one for one in records if one.target == words[0])
+    else:
+        chosen = (
+            one for one in records if words == (one.check, one.target, one.subject)[: len(words)]
+        )
+    return sorted(chosen, key=_order)
+
+
+def _order(one: "Baseline") -> tuple[bool, str, str, str]:
+    """What differs first."""
+    return not one.classification, one.check, one.target, one.subject
 
 
 def _show(one: "Baseline") -> None:
@@ -161,9 +170,11 @@ def _show_history(history: "Sequence[RecordChange]") -> None:
     from monitor.web.text import iso
 
     click.echo("  history:")
-    for step in steps(history):
+    found = steps(history)
+    for step in found:
         click.echo(f"  {iso(step.at)} {step.said}")
-        _show_terms(step.terms)
+        if len(found) > 1:  # what never changed is shown already
+            _show_terms(step.terms)
 
 
 def _show_terms(terms: "Iterable[DiffTerm]") -> None:

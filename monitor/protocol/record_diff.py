@@ -1,7 +1,7 @@
 """The difference of two states of a record, term by term: tags, SPF's mechanisms, lines, hosts of a list."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -14,6 +14,7 @@ _CELLS: Final = 40_000
 """Pairs of terms that are compared, at most: a record that differs in more has nothing in common any more."""
 
 _RECORDS = re.compile(r"\n|(?<= )\|(?= )")
+_NAME = re.compile(r"[-+~?]?([A-Za-z0-9_]+)")
 _SPF = re.compile(r"v=spf1(?= |$)", re.IGNORECASE)
 
 
@@ -50,7 +51,7 @@ def terms(record: str) -> tuple[str, ...]:
 def diff(before: str, after: str) -> tuple[DiffTerm, ...]:
     """How `after` came from `before`: what was kept and added is `terms(after)`, kept and removed `terms(before)`.
 
-    What was removed stands before what took its place. Takes any text, in time bounded by its length.
+    What was removed stands before what took its place, a tag's old value before its new one. Takes any text, in time bounded by its length.
     """
     old, new = terms(before), terms(after)
     head = _common(old, new)
@@ -84,21 +85,60 @@ def _common(old: Sequence[str], new: Sequence[str]) -> int:
 
 
 def _between(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffTerm]:
-    """By a longest common subsequence; everything against everything where that is too much to look for."""
-    lengths = _lengths(old, new) if len(old) * len(new) <= _CELLS else None
+    removed: list[str] = []
+    added: list[str] = []
+    for before, after in _aligned(old, new, by=_itself):
+        if before is not None and after is not None:
+            yield from _in_place(removed, added)
+            yield DiffTerm(TermState.KEPT, after)
+            removed, added = [], []
+        elif before is not None:
+            removed.append(before)
+        elif after is not None:
+            added.append(after)
+    yield from _in_place(removed, added)
+
+
+def _in_place(removed: Sequence[str], added: Sequence[str]) -> Iterator[DiffTerm]:
+    for before, after in _aligned(removed, added, by=_name):
+        if before is not None:
+            yield DiffTerm(TermState.REMOVED, before)
+        if after is not None:
+            yield DiffTerm(TermState.ADDED, after)
+
+
+def _itself(term: str) -> str:
+    return term
+
+
+def _name(term: str) -> str:
+    """What the term is called: the tag's name, the mechanism's, the host's preference."""
+    named = _NAME.match(term)
+    return named[1].lower() if named else ""
+
+
+def _aligned(
+    old: Sequence[str], new: Sequence[str], *, by: Callable[[str], str]
+) -> Iterator[tuple[str | None, str | None]]:
+    """Both in their order, what is the same side by side, as much of it as can be.
+
+    Where that is too much to look for, nothing is taken for the same.
+    """
+    old_keys, new_keys = [by(term) for term in old], [by(term) for term in new]
+    lengths = _lengths(old_keys, new_keys) if len(old) * len(new) <= _CELLS else None
     i = j = 0
     while lengths and i < len(old) and j < len(new):
-        if old[i] == new[j]:
-            yield DiffTerm(TermState.KEPT, new[j])
+        if old_keys[i] == new_keys[j]:
+            yield old[i], new[j]
             i, j = i + 1, j + 1
         elif lengths[i + 1][j] >= lengths[i][j + 1]:
-            yield DiffTerm(TermState.REMOVED, old[i])
+            yield old[i], None
             i += 1
         else:
-            yield DiffTerm(TermState.ADDED, new[j])
+            yield None, new[j]
             j += 1
-    yield from (DiffTerm(TermState.REMOVED, term) for term in old[i:])
-    yield from (DiffTerm(TermState.ADDED, term) for term in new[j:])
+    yield from ((term, None) for term in old[i:])
+    yield from ((None, term) for term in new[j:])
 
 
 def _lengths(old: Sequence[str], new: Sequence[str]) -> list[list[int]]:

@@ -99,8 +99,8 @@ def test_the_file_serves_where_no_daemon_runs(config: Path) -> None:
     assert listed.stdout == differs
     every = deliverability("drift", "list", "--all", "-c", config, cwd=cwd)
     assert every.stdout == (
+        f"{differs}"
         "dmarc as.example record: as accepted (accepted on first sight, 1970-01-01T00:00:00Z)\n"
-        + differs
     )
     shown = deliverability("drift", "show", "shop.example", "-c", config, cwd=cwd)
     assert (

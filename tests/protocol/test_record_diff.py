@@ -26,7 +26,12 @@ def shown(before: str, after: str) -> list[str]:
         (
             "v=spf1 ip4:192.0.2.1 include:a.example -all",
             "v=spf1 include:a.example include:b.example ~all",
-            [" v=spf1", "-ip4:192.0.2.1", " include:a.example", "--all", "+include:b.example", "+~all"],
+            [" v=spf1", "-ip4:192.0.2.1", " include:a.example", "+include:b.example", "--all", "+~all"],
+        ),
+        (
+            "v=DMARC1; p=reject; sp=reject; adkim=s",
+            "v=DMARC1; p=none; sp=none",
+            [" v=DMARC1", "-p=reject", "+p=none", "-sp=reject", "+sp=none", "-adkim=s"],
         ),
         ("10 mx1.example, 20 mx2.example", "10 mx1.example", [" 10 mx1.example", "-20 mx2.example"]),
         ("", "v=spf1 -all", ["+v=spf1", "+-all"]),
