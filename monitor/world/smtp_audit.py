@@ -225,8 +225,8 @@ class _Audit:
             try:
                 await talk.upgrade()
             except EndedError as end:
-                if end.failure is SmtpFailure.TLS:
-                    return  # NOOP was taken for a part of the handshake
+                if end.failure is SmtpFailure.TLS and AuditPart.PROTOCOLS not in self.unknown:
+                    return  # TLS works but for NOOP, which was taken for a part of the handshake
                 raise
             early = talk.guest.spoke_out_of_turn
             code, _ = await talk.ask("QUIT")
