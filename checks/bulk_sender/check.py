@@ -56,6 +56,7 @@ class BulkSenderCheck:
         confirm=Confirm.NONE,
         applies=_sends_to_consumers,
         reads_results=True,
+        tabled=True,
     )
 
     def __init__(self, settings: BulkSenderSettings) -> None:

@@ -132,6 +132,8 @@ class About:
         drift_codes: for a check that watches records: drift's classification -> code of its finding.
         applies: which of the targets of its types it looks at; all of them unless it says so.
         opt_in: runs only where the configuration says `enabled: true`.
+        tabled: its subjects read `who: what`, such as `Gmail: publish a DMARC policy`; pages show them as a
+            table of what is met, not met and not known.
         reads_results: it judges what other checks found (`world.results`): a one-shot look runs it last.
     """
 
@@ -149,6 +151,7 @@ class About:
     applies: Callable[[Any], bool] = _every
     opt_in: bool = False
     reads_results: bool = False
+    tabled: bool = False
 
     @property
     def target_types(self) -> tuple[type[Target], ...]:

@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from monitor.model import Classification, Domain
 from monitor.protocol.record_diff import DiffTerm
 from monitor.store.history import RecordKey, TargetKey
-from monitor.store.kept import Baseline
+from monitor.store.kept import Baseline, Kept, KeptSubject
 from monitor.store.records import RecordChange
 from monitor.web.backend import Snapshot
 from monitor.web.overview import Blindness, grouped, headline
@@ -67,15 +68,37 @@ class ChangeView:
     codes: tuple[str, ...]
 
 
+class Verdict(StrEnum):
+    """Of one requirement."""
+
+    MET = "met"
+    NOT_MET = "not met"
+    NOT_KNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementView:
+    """A row of a check that is a table: who requires what, whether it is met, and why it is not known."""
+
+    who: str
+    what: str
+    verdict: Verdict
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class CheckSection:
-    """A check's results for the domain, and the targets that it has not looked at yet."""
+    """A check's results for the domain, and the targets that it has not looked at yet.
+
+    `requirements` has the rows by target, for a check that is a table.
+    """
 
     name: str
     title: str
     cell: Cell
     results: tuple[ResultView, ...]
     waiting: tuple[str, ...]
+    requirements: Mapping[str, tuple[RequirementView, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +113,38 @@ class DomainPage:
     blindness: tuple[Blindness, ...]
     records: tuple[RecordView, ...]
     changes: tuple[ChangeView, ...]
+
+
+def _section(
+    snapshot: Snapshot, check: str, cell: Cell, own: Sequence[ResultView], waiting: Sequence[str]
+) -> CheckSection:
+    about = snapshot.checks[check].about if check in snapshot.checks else None
+    shown = tuple(result for result in own if result.kept.check == check)
+    tabled = shown if about is not None and about.tabled else ()
+    return CheckSection(
+        name=check,
+        title=about.title if about else check,
+        cell=cell,
+        results=shown,
+        waiting=tuple(waiting),
+        requirements={one.kept.target: _requirements(one.kept) for one in tabled},
+    )
+
+
+def _requirements(kept: Kept) -> tuple[RequirementView, ...]:
+    """The rows of a result whose subjects read `who: what`, those of each party together."""
+    rows = [_requirement(subject) for subject in kept.subjects.values()]
+    parties = list(dict.fromkeys(row.who for row in rows))
+    return tuple(sorted(rows, key=lambda row: parties.index(row.who)))
+
+
+def _requirement(subject: KeptSubject) -> RequirementView:
+    who, _, what = one_line(subject.subject).partition(": ")
+    if subject.findings:
+        return RequirementView(who, what, Verdict.NOT_MET, "")
+    if not subject.known:
+        return RequirementView(who, what, Verdict.NOT_KNOWN, one_line(subject.unknown_reason))
+    return RequirementView(who, what, Verdict.MET, "")
 
 
 def record_targets(snapshot: Snapshot, name: str) -> list[TargetKey]:
@@ -112,13 +167,7 @@ def domain_page(snapshot: Snapshot, name: str, histories: Histories) -> DomainPa
         state=worst_state(cell.state for cell in by_check.values()),
         headline="; ".join(headline(own, len(waiting))),
         sections=tuple(
-            CheckSection(
-                name=check,
-                title=snapshot.checks[check].about.title if check in snapshot.checks else check,
-                cell=cell,
-                results=tuple(result for result in own if result.kept.check == check),
-                waiting=tuple(target for other, target in waiting if other == check),
-            )
+            _section(snapshot, check, cell, own, [t for other, t in waiting if other == check])
             for check, cell in by_check.items()
         ),
         findings=tuple(by_severity(f for result in own for f in result.findings)),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from checks.bulk_sender.check import BulkSenderCheck
 from checks.dmarc.check import DmarcCheck
 from checks.mx.check import MxCheck
 from checks.rdns.check import RdnsCheck
@@ -55,7 +56,7 @@ def check_config(check, interval=900.0):
 
 CHECKS = {
     check.about.name: check_config(check)
-    for check in (DmarcCheck, MxCheck, RdnsCheck, SelfCheck, SpfCheck)
+    for check in (BulkSenderCheck, DmarcCheck, MxCheck, RdnsCheck, SelfCheck, SpfCheck)
 }
 
 

@@ -6,10 +6,20 @@ from html.parser import HTMLParser
 
 import pytest
 
-from monitor.model import Domain
+from monitor.model import Domain, Status
 from monitor.publish.rules import runbook_url
 from monitor.web.domain_page import digest
-from tests.web.fake_backend import ACCEPTED, CALM, CHECKS, DRIFTED, SEEN, snapshot
+from tests.web.fake_backend import (
+    ACCEPTED,
+    CALM,
+    CHECKS,
+    DRIFTED,
+    OWN,
+    SEEN,
+    kept,
+    snapshot,
+    subject,
+)
 
 FORM = {"check": "dmarc", "target": "example.com", "subject": "record", "digest": digest(SEEN)}
 ACCEPT = "/domains/example.com/drift/accept"
@@ -238,3 +248,16 @@ async def test_a_large_organisation_is_cut(client, backend):
     page = await read(client, "/")
     assert page.count("<article") == 50
     assert "And 30 more" in page
+
+
+async def test_requirements_are_shown_as_a_table(client, backend):
+    result = kept(
+        "bulk_sender",
+        "shop/example.com",
+        "example.com",
+        Status.OK,
+        subject("Gmail: Publish <b>DMARC</b>"),
+    )
+    backend.state = snapshot(OWN, result)
+    page = await read(client, "/domains/example.com")
+    assert "<td>Gmail</td><td>Publish &lt;b&gt;DMARC&lt;/b&gt;</td><td><b>met</b></td>" in page

@@ -170,3 +170,25 @@ def test_a_domains_page_has_its_own_things_only():
     assert [record.classification for record in page.records] == ["weakened"]
     assert page.changes[0].at >= page.changes[-1].at
     assert domain_page(TROUBLED, "example.net", None) is None
+
+
+def test_requirements_are_a_table_of_met_not_met_and_not_known():
+    result = kept(
+        "bulk_sender",
+        "shop/example.com",
+        "example.com",
+        Status.WARNING,
+        subject("Gmail: SPF", finding("bulk_sender.not_met", "warning", "no SPF")),
+        subject("Yahoo: DKIM"),
+        subject("Gmail: Use TLS: always", unknown_reason="shown only by its log", weight=0.0),
+    )
+    page = domain_page(snapshot(result), "example.com", {})
+    (section,) = (one for one in page.sections if one.name == "bulk_sender")
+    assert [
+        (row.who, row.what, row.verdict, row.why)
+        for row in section.requirements["shop/example.com"]
+    ] == [
+        ("Gmail", "SPF", "not met", ""),
+        ("Gmail", "Use TLS: always", "not known", "shown only by its log"),
+        ("Yahoo", "DKIM", "met", ""),
+    ]
