@@ -48,7 +48,8 @@ def compared(answer: DnsAnswer, said: Sequence[ServerAnswer]) -> DnsAnswer:
     for one in heard:
         views.setdefault(frozenset(one.answer.records), []).append(one.server)
     if len(views) > 1:
-        return replace(answer, disagreement="; ".join(map(_told, views.values(), views)))
+        told = "; ".join(map(_told, views.values(), views))
+        return replace(answer, disagreement=f"the name servers disagree: {told}")
     agreed = heard[0].answer
     return replace(
         agreed, question=answer.question, authenticated=answer.authenticated, reason=answer.reason
