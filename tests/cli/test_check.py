@@ -37,16 +37,14 @@ def test_a_domain_brings_its_addresses_and_mail_hosts(lab: Path, tmp_path: Path)
     """Declared and found; nothing of other domains, no events, nothing about the monitor."""
     ended = deliverability("check", "shop.example", "--config", lab, "--json", cwd=tmp_path)
     looked = {(r["check"], r["target"]) for r in json.loads(ended.stdout)["results"]}
-    domain = {
-        (check, "shop.example") for check in ("blocklist", "dkim", "dmarc", "mx", "ns", "spf")
-    }
-    addresses = {
-        (check, address)
-        for check in ("blocklist", "rdns")
-        for address in ("192.0.2.10", "2001:db8::10")
-    }
-    hosts = {("smtp", "mx1.shop.example:25"), ("smtp", "mx2.shop.example:25")}
-    assert looked == domain | addresses | hosts
+    addresses = {"192.0.2.10", "2001:db8::10"}
+    hosts = {"mx1.shop.example:25", "mx2.shop.example:25", "mx1.shop.example:587"}
+    assert {target for _, target in looked} == (
+        {"shop.example", "shop-mta/shop.example"} | addresses | hosts
+    )
+    assert {target for check, target in looked if check == "rdns"} == addresses
+    assert {target for check, target in looked if check == "smtp"} == hosts
+    assert {target for check, target in looked if check == "smtp_audit"} == hosts
 
 
 def test_only_some_checks(lab: Path, tmp_path: Path) -> None:

@@ -43,5 +43,6 @@ def test_the_table_counts_what_the_dns_tells(lab: Path, tmp_path: Path) -> None:
     ended = deliverability("plan", "--config", lab, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     rows = {line.split()[0]: line for line in ended.stdout.splitlines() if line.split()}
-    assert "6 hosts" in rows["smtp"]
+    assert "7 hosts" in rows["smtp"]
+    assert "3 hosts" in rows["smtp_audit"], "those under mail_hosts"
     assert list(tmp_path.iterdir()) == []
