@@ -42,7 +42,7 @@ def test_a_domain_brings_its_addresses_and_mail_hosts(lab: Path, tmp_path: Path)
     assert {target for _, target in looked} == (
         {"shop.example", "shop-mta/shop.example"} | addresses | hosts
     )
-    assert {target for check, target in looked if check == "rdns"} == addresses
+    assert addresses <= {target for check, target in looked if check == "rdns"}
     assert {target for check, target in looked if check == "smtp"} == hosts
     assert {target for check, target in looked if check == "smtp_audit"} == hosts
 
