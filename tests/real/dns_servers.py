@@ -1,10 +1,12 @@
 """Debian's DNS servers in place of the lab's: each in a private folder, on a port of loopback."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dns.asyncquery
+import dns.dnssec
 import dns.exception
 import dns.message
 import dns.name
@@ -12,6 +14,7 @@ import dns.rdatatype
 import dns.rdtypes.ANY.NS
 import dns.zone
 import dns.zonefile
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from monitor.lab.scenario import Scenario
 from monitor.lab.zones import Zones
@@ -67,9 +70,31 @@ async def knot(files: Mapping[str, str], directory: Path, port: int) -> AsyncIte
         yield process
 
 
+def signed(origin: str, text: str, *, expiration: datetime) -> tuple[str, str]:
+    """A zone file with signatures that end then, made a week before, and the DS record of its key."""
+    zone = dns.zone.from_text(text, origin, relativize=False)
+    private = ec.generate_private_key(ec.SECP256R1())
+    algorithm = dns.dnssec.Algorithm.ECDSAP256SHA256
+    key = dns.dnssec.make_dnskey(private.public_key(), algorithm, flags=257)
+    with zone.writer() as transaction:
+        dns.dnssec.sign_zone(
+            zone,
+            transaction,
+            keys=[(private, key)],
+            inception=min(datetime.now(UTC), expiration) - timedelta(days=7),
+            expiration=expiration,
+        )
+    return zone.to_text(relativize=False), dns.dnssec.make_ds(origin, key, "SHA256").to_text()
+
+
 @asynccontextmanager
-async def unbound(stubs: Mapping[str, int], directory: Path, port: int) -> AsyncIterator[Running]:
-    """A recursive resolver that finds each of these zones at a port of loopback, once it answers."""
+async def unbound(
+    stubs: Mapping[str, int], directory: Path, port: int, anchors: Sequence[str] = ()
+) -> AsyncIterator[Running]:
+    """A recursive resolver that finds each of these zones at a port of loopback, once it answers.
+
+    It validates what is below the `anchors` (DS records), where there are any.
+    """
     need("unbound")
     directory.mkdir()
     config = directory / "unbound.conf"
@@ -79,7 +104,8 @@ async def unbound(stubs: Mapping[str, int], directory: Path, port: int) -> Async
         f'  directory: "{directory}"\n'
         '  pidfile: ""\n  username: ""\n  chroot: ""\n  logfile: ""\n  use-syslog: no\n'
         "  do-not-query-localhost: no\n  do-ip6: no\n"
-        '  module-config: "iterator"\n'
+        f'  module-config: "{"validator " if anchors else ""}iterator"\n  ede: yes\n'
+        + "".join(f'  trust-anchor: "{anchor}"\n' for anchor in anchors)
         + "".join(f'  local-zone: "{zone}" nodefault\n' for zone in OF_DOCUMENTATION)
         + "remote-control:\n  control-enable: no\n"
         + "".join(
