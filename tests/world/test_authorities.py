@@ -125,7 +125,7 @@ async def test_an_alias_belongs_to_other_servers(watch: Start) -> None:
 async def test_servers_at_private_addresses_are_not_asked(watch: Start) -> None:
     authorities = await watch({"ns1.x": authoritative(RECORD)}, allow="192.0.2.0/24", txt=TXT)
     (said,) = await authorities.each("example.com", "_dmarc.example.com", "TXT")
-    assert said.answer.status is DnsStatus.ERROR
+    assert (said.answer.status, said.heard) == (DnsStatus.ERROR, False)
     assert "not a public address" in said.answer.reason
     assert (await authorities.ask("_dmarc.example.com", "TXT")).records == (
         "v=DMARC1; p=quarantine",
@@ -136,12 +136,22 @@ async def test_whether_a_server_serves_the_zone_is_told(watch: Start) -> None:
     soa = "example.com. 60 IN SOA ns1.x. h.x. 7 1 1 1 1"
     authorities = await watch({"ns1.x": authoritative(soa), "ns2.x": says(soa), "ns3.x": silent})
     said = await authorities.each("example.com", "example.com", "SOA")
-    assert [(one.server, one.authoritative) for one in said] == [
-        ("ns1.x", True),
-        ("ns2.x", False),
-        ("ns3.x", False),
+    assert [(one.server, one.authoritative, one.heard) for one in said] == [
+        ("ns1.x", True, True),
+        ("ns2.x", False, True),
+        ("ns3.x", False, False),
     ]
     assert said[0].answer.records == ("ns1.x. h.x. 7 1 1 1 1",)
+
+
+async def test_a_server_that_is_not_there_is_silent_too(watch: Start) -> None:
+    authorities = await watch(
+        {"ns1.x": silent},
+        ns={"example.com": "ns2.x"},
+        a={"ns2.x": "127.0.0.9"},  # nobody listens there
+    )
+    (said,) = await authorities.each("example.com", "example.com", "SOA")
+    assert (said.answer.status, said.heard) == (DnsStatus.TIMEOUT, False)
 
 
 async def test_the_parents_referral_is_read_with_its_glue(watch: Start) -> None:
