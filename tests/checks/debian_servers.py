@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -89,14 +89,19 @@ proxymap unix - - n - - proxymap
 
 
 @contextmanager
-def postfix(services: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, int]]:
-    """An smtpd for each of `services` (name -> its settings over main.cf's); gives their ports by name."""
+def postfix(
+    services: Mapping[str, Mapping[str, str]], kept: Path | None = None
+) -> Iterator[dict[str, int]]:
+    """An smtpd for each of `services` (name -> its settings over main.cf's); gives their ports by name.
+
+    All that postfix writes is in `kept`, for those who want to see it.
+    """
     program = need("postfix")
     if os.geteuid() != 0:
         pytest.skip("postfix's master must be started as root")
     owner = pwd.getpwnam("postfix")
     ports = {name: free_port() for name in services}
-    with open_folder() as folder:
+    with nullcontext(kept) if kept else open_folder() as folder:
         for name in ("spool", "data"):
             (folder / name).mkdir()
         os.chown(folder / "data", owner.pw_uid, owner.pw_gid)

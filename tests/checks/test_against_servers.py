@@ -15,6 +15,7 @@ import yaml
 from checks.blocklist.check import BlocklistCheck
 from checks.blocklist.settings import BlocklistSettings
 from checks.smtp.check import SmtpCheck, SmtpSettings
+from checks.smtp_audit.check import SmtpAuditCheck, SmtpAuditSettings
 from monitor.check import World
 from monitor.lab import Lab
 from monitor.lab.certificates import open_authority
@@ -25,6 +26,7 @@ from monitor.world.egress import EgressEvidence
 from monitor.world.fake import FakeWorld
 from monitor.world.guard import AddressGuard
 from monitor.world.smtp import SmtpProber
+from monitor.world.smtp_audit import SmtpAuditProber
 from monitor.world.tls import TrustStore
 from tests.checks.debian_servers import open_folder, postfix, rbldnsd
 
@@ -51,7 +53,7 @@ def world(*, dns_port: int | None = None, **smtp: Any) -> World:
 
 
 def told(outcome: Outcome) -> Any:
-    """What was learnt, without words and times."""
+    """What was learnt, without words, times and what servers of any kind are free to offer."""
     looks = {
         look.subject: (
             look.state,
@@ -63,7 +65,7 @@ def told(outcome: Outcome) -> Any:
     samples = {
         (s.gauge, *s.labels.values()): s.value
         for s in outcome.samples
-        if not s.gauge.endswith("_seconds")
+        if not s.gauge.endswith(("_seconds", "_offered", "_bytes"))
     }
     return looks, samples, outcome.failure
 
@@ -204,3 +206,65 @@ async def test_postfix_and_the_lab_are_judged_the_same(
     )
     assert ours == theirs
     assert [code for code, _ in theirs[0]] == HOSTS[host][2]
+
+
+# --- our own mail hosts, tried out --------------------------------------------------------------------
+
+_CLOSED = {"mynetworks": "192.0.2.0/24", "smtpd_tls_protocols": ">=TLSv1.2"}
+AUDITED: dict[str, tuple[dict[str, str], list[str]]] = {
+    # name: postfix's settings, the codes that are expected
+    "closed": (_CLOSED, []),
+    "everybody is trusted": ({**_CLOSED, "mynetworks": "0.0.0.0/0"}, ["open_relay"]),
+    "every recipient is welcome": (
+        {
+            **_CLOSED,
+            "smtpd_relay_restrictions": "",
+            "smtpd_recipient_restrictions": "check_recipient_access static:OK, reject",
+        },
+        ["open_relay"],
+    ),
+    "old versions": ({**_CLOSED, "smtpd_tls_protocols": ">=TLSv1"}, ["weak_protocol"]),
+    "weak suites": ({**_CLOSED, "tls_medium_cipherlist": "ALL:eNULL:@SECLEVEL=0"}, ["weak_cipher"]),
+    "no TLS": ({**_CLOSED, **_PLAIN}, []),
+}
+QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")
+
+
+@pytest.fixture(scope="module")
+def audited_folder() -> Iterator[Path]:
+    with open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def audited_ports(audited_folder: Path, lab: Lab) -> Iterator[dict[str, int]]:
+    chain = chain_file(audited_folder, "mx.example.com", open_authority(lab.directory), {})
+    services = {
+        name: {**settings, "smtpd_tls_chain_files": str(chain)}
+        for name, (settings, _) in AUDITED.items()
+    }
+    with postfix(services, audited_folder) as ports:
+        yield ports
+
+
+@pytest.mark.parametrize("name", AUDITED)
+async def test_postfix_is_audited_and_no_mail_is_sent(
+    audited_ports: dict[str, int], audited_folder: Path, name: str
+) -> None:
+    auditor = SmtpAuditProber(
+        guard=AddressGuard(allow=["127.0.0.0/8"], ports={25: audited_ports[name]}),
+        evidence=EgressEvidence(clock=SystemClock()),
+        helo="monitor.shop.example",
+    )
+    outside = replace(FakeWorld().world(), smtp_audit=auditor)
+    target = HostTarget("127.0.0.1", 25, "example.com", own=True)
+    outcome = await SmtpAuditCheck(SmtpAuditSettings(relay="always")).run(target, outside)
+    assert outcome.failure is None
+    assert [look.reason for look in outcome.looks if look.state != "known"] == []
+    assert [f.code for look in outcome.looks for f in look.findings] == AUDITED[name][1]
+    queued = [path for q in QUEUES for path in (audited_folder / "spool" / q).rglob("*")]
+    assert [path for path in queued if path.is_file()] == []
+    log = (audited_folder / "log").read_text()
+    assert "connect from" in log
+    assert "data=" not in log
+    assert "from=<relay-test@example.com>, size=" not in log
