@@ -63,7 +63,7 @@ def check(
     timeout: float,
     as_json: bool,
 ) -> None:
-    """Look once, now, at a domain, an address, or host:port, or at each of a file.
+    """Look once, now, at a domain, an address, or host:port.
 
     Exits 0 ok, 1 warning, 2 critical, 3 unknown, as monitoring plugins do.
     """

@@ -115,6 +115,8 @@ def _result_json(result: Result) -> dict[str, Any]:
         ],
         "seconds": round(result.seconds, 3),
     }
+    if result.blind:
+        document["not_known"] = list(result.blind)
     if result.status is Status.UNKNOWN:
         document["reason"] = "; ".join(result.blind) or "nothing was looked at"
     return document

@@ -18,7 +18,7 @@ from monitor.store.database import Batch, Database, Key, Loaded, Written
 from monitor.store.error import StoreError
 from monitor.store.events import Dimension, Windows
 from monitor.store.history import Gain, HistoryWrite, RecordKey, TargetKey, with_gain
-from monitor.store.kept import Baseline, Kept
+from monitor.store.kept import FIRST_SIGHT, Baseline, Kept
 from monitor.store.lock import OwnerLock
 from monitor.store.records import RecordChange, beginning, changes
 
@@ -170,13 +170,16 @@ class Store:
         )
 
     def watched(self) -> list[Baseline]:
-        """The baselines of the records that are watched now: a subject that left its target keeps one too."""
+        """The baselines of the records that are watched now: a subject that left its target keeps one too.
+
+        Without those that were absent at first sight and still are (the usual DKIM selectors).
+        """
         return [
             baseline
             for target, of_target in self._baselines.items()
             if (kept := self._kept.get(target)) is not None
             for subject, baseline in of_target.items()
-            if subject in kept.subjects
+            if subject in kept.subjects and not _never_there(baseline)
         ]
 
     def set_baseline(self, baseline: Baseline) -> None:
@@ -383,6 +386,11 @@ def _settle(waiting: Sequence[_Waiting], error: Exception) -> None:
             failure = StoreError(str(error))
             failure.__cause__ = error
             one.counted.set_exception(failure)
+
+
+def _never_there(baseline: Baseline) -> bool:
+    absent = not baseline.accepted and not baseline.seen
+    return absent and baseline.accepted_by == FIRST_SIGHT
 
 
 def _storable(*texts: str) -> Key:

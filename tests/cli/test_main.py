@@ -21,7 +21,7 @@ from tests.cli.commands import deliverability, environment
         (("run", "--domain", "../../etc"), 2, "--domain: `../../etc` is no domain name"),
         (("validate",), 2, "no configuration"),
         (("plan",), 2, "no configuration"),
-        (("check",), 3, "Missing argument 'TARGET'"),
+        (("check",), 3, "say one TARGET, or --file with many"),
         (("check", "a.example", "--nope"), 3, "No such option '--nope'"),
         (("check", "not a domain"), 3, "is no domain name"),
         (("check", "a.example", "--only", "dmrac"), 3, "(did you mean 'dmarc'?)"),

@@ -151,7 +151,7 @@ def test_the_last_line_and_the_exit_code_say_the_same(
 
 
 def test_json_has_these_keys_and_no_others() -> None:
-    """Programs rest on them; a reason stands only where something is unknown."""
+    """Programs rest on them; what is not known, and the reason, stand only where there is such."""
     report = Report(
         "shop.example",
         (
@@ -170,6 +170,7 @@ def test_json_has_these_keys_and_no_others() -> None:
                 "status": "unknown",
                 "findings": [],
                 "seconds": 0.123,
+                "not_known": ["a", "b"],
                 "reason": "a; b",
             },
             {
