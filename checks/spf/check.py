@@ -80,7 +80,9 @@ class SpfCheck:
         """Looks at a domain's record; or at each envelope domain of a sender."""
         if isinstance(target, SenderTarget):
             return Outcome(await senders.looks(target, world))
-        answer = await world.authorities.ask(target.name, "TXT")
+        answer, _ = await asyncio.gather(
+            world.authorities.ask(target.name, "TXT"), tree.ask_ahead(target.name, world)
+        )
         if not answer.known:
             return Outcome(
                 tuple(Look.unknown(subject, answer.blindness) for subject in (_RECORD, _LOOKUPS))

@@ -1,6 +1,7 @@
 """The tree of records below a record, and the names that its own terms ask for."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from monitor.check import DnsAnswer, DnsStatus, Question, World
@@ -41,6 +42,17 @@ class Tree:
     def blindness(self) -> str:
         """Why the tree is not known to its ends; "" where it is."""
         return "; ".join(self.reasons[name] for name in self.count.unanswered)
+
+
+async def ask_ahead(domain: str, world: World) -> None:
+    """Ask for the tree of the record that the resolver has, while the authoritative servers are asked for it.
+
+    It is mostly the same record, and no question is asked twice: a look is shorter by the tree's depth.
+    """
+    texts = [text for text in (await world.dns.ask(domain, "TXT")).records if spf.is_spf(text)]
+    with suppress(spf.SpfError):
+        if len(texts) == 1:
+            await walk(domain, spf.parse(texts[0]), world)
 
 
 async def walk(domain: str, record: SpfRecord, world: World) -> Tree:
