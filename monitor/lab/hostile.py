@@ -14,6 +14,7 @@ Conversation = Callable[
 ]
 
 _LONG_LINE_OCTETS = 10_000_000
+_GIGANTIC_LINES = 5000
 _PAUSE_SECONDS = 0.01
 
 
@@ -37,6 +38,28 @@ async def _endless(
         writer.write(f"250-{name}\r\n".encode() * 100)
         await writer.drain()
         await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _endless_banner(
+    _reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, _tls: ssl.SSLContext
+) -> None:
+    """Greet with lines of which none is the last."""
+    while True:
+        writer.write(f"220-{name} welcomes you\r\n".encode() * 100)
+        await writer.drain()
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _gigantic(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, _tls: ssl.SSLContext
+) -> None:
+    """Answer EHLO with few lines, each as long as a careful client just takes."""
+    writer.write(f"220 {name} ESMTP\r\n".encode())
+    await reader.readline()
+    for _ in range(_GIGANTIC_LINES):
+        writer.write(b"250-" + b"X" * 2000 + b"\r\n")
+        await writer.drain()
+    await reader.readline()
 
 
 async def _long_line(
@@ -138,6 +161,8 @@ async def _offer_starttls(
 CONVERSATIONS: dict[Manner, Conversation] = {
     Manner.TARPIT: _tarpit,
     Manner.ENDLESS: _endless,
+    Manner.ENDLESS_BANNER: _endless_banner,
+    Manner.GIGANTIC: _gigantic,
     Manner.LONG_LINE: _long_line,
     Manner.BUSY: _busy,
     Manner.INJECTING: _injecting,

@@ -91,6 +91,8 @@ class Manner(StrEnum):
     NORMAL = "normal"
     TARPIT = "tarpit"
     ENDLESS = "endless"
+    ENDLESS_BANNER = "endless_banner"
+    GIGANTIC = "gigantic"
     LONG_LINE = "long_line"
     BUSY = "busy"
     INJECTING = "injecting"

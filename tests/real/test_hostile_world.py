@@ -47,7 +47,18 @@ ODD_POLICY_HOSTS = {
     "sts-tarpit": "not finished within",
 }
 """Domains, and what is told of the web server that has their policy and their logo."""
-ODD_HOSTS = ["tarpit", "endless", "longline", "busy", "injecting", "stalled"]
+ODD_HOSTS = {
+    "tarpit": "no result within",
+    "endless": "smtp.protocol_error",
+    "welcoming": "smtp.protocol_error",
+    "gigantic": "smtp.protocol_error",
+    "longline": "smtp.protocol_error",
+    "busy": "asks to come later",
+    "injecting": "smtp.starttls_injection",
+    "stalled": "no result within",
+    "buffering": "smtp_audit.starttls_injection",
+}
+"""Mail hosts, and the code or the reason that is told of them at port 25."""
 SMTP_SECONDS = 12
 MOST_MIB = 200
 """What the daemon may take in all; gigabytes are offered."""
@@ -130,6 +141,19 @@ async def test_every_check_ends_in_its_time_limit_with_a_status(site: Daemon) ->
     within = {float(key.split('le="')[1].split('"')[0]): n for key, n in runs.items()}
     limit = min(bound for bound in within if bound > SMTP_SECONDS)
     assert within[limit] == within[float("inf")] >= 3 * len(ODD_HOSTS)
+
+
+@pytest.mark.parametrize("name", ODD_HOSTS)
+async def test_a_mail_host_that_misbehaves_is_a_finding_or_unknown_with_the_reason(
+    site: Daemon, name: str
+) -> None:
+    results = (await site.json("/api/v1/results"))["results"]
+    told = [r for r in results if r["target"] == f"{name}.hosts.example:25"]
+    assert {result["check"] for result in told} == {"smtp", "smtp_audit"}
+    subjects = [subject for result in told for subject in result["subjects"]]
+    reasons = [*(r["failure"] or "" for r in told), *(s["reason"] for s in subjects)]
+    codes = {finding["code"] for subject in subjects for finding in subject["findings"]}
+    assert ODD_HOSTS[name] in codes or any(ODD_HOSTS[name] in reason for reason in reasons)
 
 
 async def test_what_is_believed_of_odd_blocklists(site: Daemon) -> None:
