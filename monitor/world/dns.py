@@ -24,6 +24,9 @@ _WAITS = (1, 1, 2, 4)
 """Shares of a question's time that its attempts get: lost packets are repeated soon, slow answers awaited."""
 _COST = {DnsStatus.TIMEOUT: 1, DnsStatus.SERVFAIL: 2}
 """What a failure takes from a server's tries: silence one, a passing failure half, a refusal all."""
+_WAITING = 3
+"""How many times a question's own time it waits for a slot."""
+WAITED_IN_VAIN = "waited in vain for a free slot: too many questions at once"
 _NO_NAMESERVER = f"no nameserver: none is configured and {RESOLV_CONF} names none"
 
 
@@ -66,7 +69,8 @@ class _Route:
 class Resolver:
     """Implements `monitor.check.DnsClient` and hands out others that see past its cache.
 
-    `ask` answers within `timeout` seconds, retries and waiting for a free slot included. Identical
+    `ask` answers within `timeout` seconds, retries included, from when a slot is free; for that it waits
+    three times as long at most. Identical
     questions in flight share one query. `queries` counts finished questions by status.
 
     Raises:
@@ -150,14 +154,21 @@ class Resolver:
         return answer
 
     async def _within_limit(self, question: Question, route: _Route) -> DnsAnswer:
-        reason = "waited in vain for a free slot: too many questions at once"
         try:
-            async with asyncio.timeout(self._timeout), self._slots:
-                names = ", ".join(map(str, route.servers))
-                reason = f"no answer from {names} within {self._timeout:g} s"
+            async with asyncio.timeout(_WAITING * self._timeout):
+                await self._slots.acquire()
+        except TimeoutError:
+            return failed(question, DnsStatus.ERROR, WAITED_IN_VAIN)
+        names = ", ".join(map(str, route.servers))
+        reason = f"no answer from {names} within {self._timeout:g} s"
+        try:
+            # From here on: a question that waited long for its slot is answered no slower than others.
+            async with asyncio.timeout(self._timeout):
                 answer = await self._exchange(question, route)
         except TimeoutError:
             return failed(question, DnsStatus.TIMEOUT, reason)
+        finally:
+            self._slots.release()
         return replace(answer, reason=reason) if answer.status is DnsStatus.TIMEOUT else answer
 
     async def _exchange(self, question: Question, route: _Route) -> DnsAnswer:

@@ -454,11 +454,26 @@ async def test_many_questions_keep_their_order_and_their_number_in_flight(
     assert [answer.records for answer in answers] == [(f"n{i}.example.",) for i in range(50)]
 
 
-async def test_waiting_for_a_slot_ends_in_time_too(dns_server: StartDns) -> None:
-    client = resolver(await dns_server(silent), timeout=0.3, in_flight=1)
-    answers = await asyncio.gather(*(client.ask(f"n{i}", "A") for i in range(3)))
-    assert [answer.status for answer in answers] == [DnsStatus.TIMEOUT] * 3
-    assert any("free slot" in answer.reason for answer in answers)
+async def test_waiting_for_a_slot_ends_in_time_too_and_blames_no_server(
+    dns_server: StartDns,
+) -> None:
+    client = resolver(await dns_server(silent), timeout=0.2, in_flight=1)
+    answers = await asyncio.gather(*(client.ask(f"n{i}", "A") for i in range(6)))
+    assert answers[0].status is DnsStatus.TIMEOUT
+    assert answers[5].status is DnsStatus.ERROR
+    assert "free slot" in answers[5].reason
+
+
+async def test_a_question_that_waited_for_its_slot_has_all_of_its_time(
+    dns_server: StartDns,
+) -> None:
+    def script(query: Message, transport: str) -> list[bytes]:
+        first = query.question[0].name.to_text() == "first."
+        return [] if first else says("second 60 IN A 192.0.2.1")(query, transport)
+
+    client = resolver(await dns_server(script), timeout=0.4, in_flight=1)
+    first, second = await asyncio.gather(client.ask("first", "A"), client.ask("second", "A"))
+    assert (first.status, second.status) == (DnsStatus.TIMEOUT, DnsStatus.OK)
 
 
 async def test_closing_ends_what_is_in_flight(dns_server: StartDns) -> None:
