@@ -469,7 +469,7 @@ async def test_a_question_that_waited_for_its_slot_has_all_of_its_time(
 ) -> None:
     def script(query: Message, transport: str) -> list[bytes]:
         first = query.question[0].name.to_text() == "first."
-        return [] if first else says("second 60 IN A 192.0.2.1")(query, transport)
+        return [] if first else says("second. 60 IN A 192.0.2.1")(query, transport)
 
     client = resolver(await dns_server(script), timeout=0.4, in_flight=1)
     first, second = await asyncio.gather(client.ask("first", "A"), client.ask("second", "A"))
