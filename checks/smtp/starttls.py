@@ -39,5 +39,8 @@ def classify(accepted: str, seen: str) -> Drift | None:
     if seen == OFFERED:
         reason = "STARTTLS is offered now: accept it, so that its loss is noticed"
         return Drift(Classification.STRENGTHENED, reason)
-    reason = "STARTTLS was offered and is not any more: mail travels readable to whoever stands in between"
+    reason = (
+        "STARTTLS was offered and is not any more: mail travels readable. See whether the server lost its certificate "
+        "or TLS setting; if others are still offered it, somebody between the monitor and the host strips it"
+    )
     return Drift(Classification.VANISHED, reason)
