@@ -10,9 +10,15 @@ from checks.smtp.check import TLS_PROTOCOL_ACCEPTED
 from checks.smtp_audit import evaluate, relay
 from checks.smtp_audit.evaluate import Audited
 from monitor.check import About, Code, Gauge, Settings, World
-from monitor.model import HostTarget, LookState, Outcome, Severity
+from monitor.model import HostTarget, LookState, Outcome, Provider, Severity
+from monitor.protocol.platforms import provider_of_mx
 
 Mailbox = Annotated[str, Field(pattern=r"^[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,253}$")]
+
+
+def is_ours(target: HostTarget) -> bool:
+    """Declared as own, and not a mailbox provider's: that one may use it makes nobody its owner."""
+    return target.own and provider_of_mx(target.host) is Provider.OTHER
 
 
 class SmtpAuditSettings(Settings):
@@ -52,7 +58,7 @@ class SmtpAuditCheck:
                 labels=("target", "domain", "weakness"),
             ),
         ),
-        applies=lambda target: target.own,
+        applies=is_ours,
         opt_in=True,
     )
 
@@ -61,9 +67,9 @@ class SmtpAuditCheck:
 
     async def run(self, target: HostTarget, world: World) -> Outcome:
         """A look at each part of each address; nothing at all leaves for a host that is not our own."""
-        if not target.own:
+        if not is_ours(target):
             return Outcome.unknown(
-                f"{target.name} is not declared under mail_hosts: only own hosts are audited"
+                f"{target.name} is not declared under mail_hosts, or a mailbox provider's: only own hosts are audited"
             )
         addresses, blindness = await addresses_of(target.host, world)
         if not addresses:

@@ -1,6 +1,7 @@
 """The SMTP audit: whom it leaves alone, and when a host carries strangers' mail."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -9,6 +10,8 @@ from checks.smtp.check import SmtpCheck
 from checks.smtp_audit.check import SmtpAuditCheck, SmtpAuditSettings
 from checks.smtp_audit.relay import blindness, relayed, trials
 from monitor.check import Envelope, EnvelopeReply, SmtpAudit
+from monitor.config.load import load
+from monitor.inventory import Discovery, build
 from monitor.model import HostTarget
 from monitor.publish.names import declared
 from monitor.world.fake import FakeWorld
@@ -17,9 +20,13 @@ OWN = HostTarget("mx.example.com", 25, "example.com", own=True)
 ASKED = trials("example.com", OWN.host, "192.0.2.1", "relay-test@example.org", "victim@example.net")
 
 
-async def test_nothing_leaves_for_a_host_that_is_not_our_own() -> None:
-    fake = FakeWorld(a={OWN.host: "192.0.2.1"})
-    outcome = await SmtpAuditCheck(SmtpAuditSettings()).run(replace(OWN, own=False), fake.world())
+NOT_OURS = [replace(OWN, own=False), replace(OWN, host="aspmx.l.google.com")]
+
+
+@pytest.mark.parametrize("target", NOT_OURS, ids=["not declared", "a provider's"])
+async def test_nothing_leaves_for_a_host_that_is_not_our_own(target: HostTarget) -> None:
+    fake = FakeWorld(a={target.host: "192.0.2.1"})
+    outcome = await SmtpAuditCheck(SmtpAuditSettings()).run(target, fake.world())
     assert "only own hosts" in (outcome.failure or "")
     assert (fake.audited, fake.conversed, fake.asked) == ([], [], [])
 
@@ -28,8 +35,21 @@ def test_it_is_off_unless_wanted_and_applies_to_own_hosts_only() -> None:
     about = SmtpAuditCheck.about
     assert about.opt_in
     assert about.applies(OWN)
-    assert not about.applies(replace(OWN, own=False))
+    assert not any(map(about.applies, NOT_OURS))
     assert about.interval >= 86400
+
+
+def test_no_setting_makes_it_look_at_others(tmp_path: Path) -> None:
+    """Not even naming them as its targets."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "domains: [{name: example.com, mail_hosts: ['mx.example.com:25']}]\n"
+        "checks: {smtp_audit: {enabled: true, targets: ['mx.example.com:25', 'mx.other.example:25']}}\n"
+    )
+    config = load(path, {}, {"smtp_audit": SmtpAuditCheck})
+    found = Discovery("example.com", 0.0, mx_hosts=("mx2.example.com",))
+    targets = build(config, {"example.com": found}).targets(config.checks["smtp_audit"])
+    assert [target.name for target in targets] == ["mx.example.com:25"]
 
 
 async def test_the_addresses_of_a_host_are_shown_together() -> None:
