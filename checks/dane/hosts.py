@@ -141,10 +141,11 @@ def _failed(view: View) -> tuple[Look, Protection]:
 
 
 def _unsigned(view: View) -> Finding:
-    what = "address" if view.tlsa.validation is Validation.SECURE else "TLSA records"
+    secure = view.tlsa.validation is Validation.SECURE
+    what = "its address is not signed" if secure else "they are not signed"
     return Finding(
         "unsigned",
-        f"{view.host} has TLSA records, but its {what} are not signed (DNSSEC): senders pass them over",
+        f"{view.host} has TLSA records, but {what} (DNSSEC): senders pass them over",
         fix=(
             f"Have the zone of {view.host} signed and its DS record published by the registrar; "
             f"or remove the TLSA records at {owner(view.host)}"

@@ -30,12 +30,20 @@ RETRY_SECONDS = 3600.0
 """When a registry that could not say is asked again, and one where something is found: who mends it wants to see that."""
 
 
+SECONDS = 8.0
+"""What asking may take in all: a slow registry must not hold up what is known of the domain's servers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Why nothing is known. `lasting` where asking again soon would not help."""
+    """Why nothing is known.
+
+    `lasting`: asking again soon would not help. `too_often`: the registry wants to be left alone.
+    """
 
     reason: str
     lasting: bool = False
+    too_often: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,7 @@ class Registry:
         key, now = f"{REGISTRATION} {domain}", world.clock.now()
         told = None if world.confirming else world.memory.get(key)
         if not isinstance(told, Registration | Unknown):
-            told = await self._ask(domain, world)
+            told = await self._ask_in_time(domain, world)
             world.memory.put(key, told, self._seconds(told, now))
         if isinstance(told, Unknown):
             return _unknown(told.reason)
@@ -84,6 +92,13 @@ class Registry:
         ends = told.expires is not None and told.expires - now <= self._limits.warning
         return self._soon if ends or told.standing is not Standing.KEPT else self._interval
 
+    async def _ask_in_time(self, domain: str, world: World) -> Registration | Unknown:
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await self._ask(domain, world)
+        except TimeoutError:
+            return Unknown(f"the registry of {domain} did not answer within {SECONDS:g} s")
+
     async def _ask(self, domain: str, world: World) -> Registration | Unknown:
         bootstrap = await self._servers(world)
         if isinstance(bootstrap, Unknown):
@@ -91,16 +106,15 @@ class Registry:
         server = bootstrap.server_of(domain)
         if server is None:
             return Unknown(f"the registry of {domain} offers no RDAP", lasting=True)
+        if isinstance(enough := world.memory.get(f"enough {server}"), Unknown):
+            return enough
         reply = await _fetched(rdap.domain_url(server, domain), rdap.LARGEST_DOMAIN, world)
-        if isinstance(reply, Unknown):
-            return reply
-        try:
-            registration = rdap.parse_domain(reply.body)
-        except RdapError as error:
-            return Unknown(f"{reply.url}: {error}")
-        if registration.name not in {"", domain}:
-            return Unknown(f"{reply.url}: tells of another domain")
-        return registration
+        if isinstance(reply, HttpsReply):
+            return _registration(domain, reply)
+        if reply.too_often:
+            # Of all its domains: many are asked for at a start.
+            world.memory.put(f"enough {server}", reply, self._soon)
+        return reply
 
     async def _servers(self, world: World) -> Bootstrap | Unknown:
         """The list of servers, fetched by one look for all."""
@@ -123,6 +137,16 @@ class Registry:
             return Unknown(f"{reply.url}: {error}")
 
 
+def _registration(domain: str, reply: HttpsReply) -> Registration | Unknown:
+    try:
+        registration = rdap.parse_domain(reply.body)
+    except RdapError as error:
+        return Unknown(f"{reply.url}: {error}")
+    if registration.name not in {"", domain}:
+        return Unknown(f"{reply.url}: tells of another domain")
+    return registration
+
+
 async def _fetched(url: str, limit: int, world: World) -> HttpsReply | Unknown:
     """A good reply, after some redirects (RFC 7480 §5.2); else why there is none."""
     for _ in range(1 + rdap.MOST_REDIRECTS):
@@ -135,7 +159,9 @@ async def _fetched(url: str, limit: int, world: World) -> HttpsReply | Unknown:
         where = rdap.redirected(url, reply.location) if said is Reading.REDIRECT else None
         if where is None:
             reason = f"{urlsplit(url).hostname} says {reply.status} ({said})"
-            return Unknown(reason, lasting=said is Reading.NOT_FOUND)
+            return Unknown(
+                reason, lasting=said is Reading.NOT_FOUND, too_often=said is Reading.LATER
+            )
         url = where
     return Unknown(f"{urlsplit(url).hostname}: more than {rdap.MOST_REDIRECTS} redirects")
 

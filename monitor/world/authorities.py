@@ -27,6 +27,8 @@ from monitor.world.guard import AddressGuard
 MOST_SERVERS = 13
 """Servers of a zone that are asked (as many as the root has), each at `MOST_ADDRESSES` of its addresses."""
 MOST_ADDRESSES = 2
+MOST_OF_PARENT = 3
+"""Servers of a parent that are asked one after the other until one answers."""
 MOST_LABELS = 10
 SERVER_SECONDS = 1.5
 """What one server may take; it gets a second packet after half of it."""
@@ -98,7 +100,7 @@ class AuthorityWatch:
         parent = (await self._zone_of(above) if above else None) or _ROOT
         question, reasons = Question(zone, "NS"), []
         nameservers = await self._resolver.ask(parent, "NS")
-        for server in nameservers.records[:MOST_SERVERS]:
+        for server in nameservers.records[:MOST_OF_PARENT]:
             for address in (await self._addresses(server))[:1]:
                 try:
                     response = await self._response(address, question)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from checks.ns import serials
+from checks.ns import registration, serials
 from checks.ns.check import NsCheck, NsSettings
 from monitor.check import HttpsFailure, HttpsReply
 from monitor.model import DomainTarget, Look, LookState
@@ -81,6 +82,32 @@ async def test_a_registry_that_fails_is_asked_again_within_the_hour_one_that_kno
         fake.clock.advance(3600)
         await look(check, fake, "registration")
         assert asked(fake) == times
+
+
+async def test_a_registry_that_has_enough_is_left_alone_for_all_its_domains() -> None:
+    check = NsCheck(NsSettings())
+    fake = FakeWorld(
+        https={LIST: HttpsReply(LIST, 200, body=SERVERS), DOMAIN: HttpsReply(DOMAIN, 429)}
+    )
+    for name in ("example.com", "other.com"):
+        await check.run(DomainTarget(name), fake.world())
+    assert fake.got == [LIST, DOMAIN]
+    fake.clock.advance(3600)
+    await check.run(DomainTarget("other.com"), fake.world())
+    assert len(fake.got) == 3
+
+
+async def test_a_slow_registry_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        async def get(self, url: str, *, limit: int) -> HttpsReply:
+            return await asyncio.Future()
+
+    monkeypatch.setattr(registration, "SECONDS", 0.01)
+    fake = world(soa={"example.com": SOA.format(1)})
+    outcome = await NsCheck(NsSettings()).run(TARGET, replace(fake.world(), https=Slow()))
+    states = {look.subject: look.state for look in outcome.looks}
+    assert states["delegation"] is LookState.KNOWN
+    assert states["registration"] is LookState.UNKNOWN
 
 
 async def test_a_date_that_was_told_yesterday_comes_nearer() -> None:
