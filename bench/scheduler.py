@@ -132,6 +132,7 @@ async def watch(directory: Path, *, published: bool) -> Figures:
             clock=clock,
             meters=meters,
             count=exposition.count,
+            news=lambda _domain: None,
             tasks=tasks,
         )
         schedule = Schedule(

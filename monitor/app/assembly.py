@@ -1,6 +1,6 @@
 """All that follows from one configuration; a reload makes another and swaps it in whole."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.config.valid import ValidConfig
@@ -12,12 +12,17 @@ from monitor.schedule import Assignment
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """A configuration, its jobs and its targets. `targets` has every current (check, target name)."""
+    """A configuration, its jobs and its targets.
+
+    `targets` has every current (check, target name); `readers`, by domain, those of the checks that read
+    what others found.
+    """
 
     config: ValidConfig
     jobs: tuple[Job, ...]
     inventory: Inventory
     targets: Mapping[tuple[str, str], tuple[Job, Target]]
+    readers: Mapping[str, Sequence[tuple[Job, Target]]]
 
     def assignments(self) -> list[Assignment]:
         """Each job with its targets."""
@@ -51,4 +56,8 @@ def assembled(
         for job in jobs
         for target in inventory.targets(job.config)
     }
-    return Assembly(config, jobs, inventory, targets)
+    readers: dict[str, list[tuple[Job, Target]]] = {}
+    for job, target in targets.values():
+        if job.about.reads_results:
+            readers.setdefault(target.domain, []).append((job, target))
+    return Assembly(config, jobs, inventory, targets, readers)

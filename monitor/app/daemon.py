@@ -43,6 +43,8 @@ DRAIN_SECONDS = 5.0
 """How long running checks may finish after SIGTERM; with the web side and the store it stays under 10 s."""
 
 STORE_WATCH_SECONDS = 10.0
+READ_AFTER = 1.0
+"""Seconds in which what is heard of a domain comes together, before it is read anew."""
 
 LoadConfig = Callable[[], ValidConfig]
 """Reads the configuration again; raises ConfigErrors."""
@@ -96,6 +98,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._rediscover = asyncio.Event()
         self._store_up = True
+        self._heard_of: set[str] = set()
         self._reloading = asyncio.Lock()
         self._meters = Meters(version)
         self._exposition = Exposition()
@@ -108,6 +111,7 @@ class Daemon:
             clock=clock,
             meters=self._meters,
             count=self._exposition.count,
+            news=self._heard,
             tasks=tasks,
         )
         self._schedule = Schedule(submit=self._submit, clock=clock, tasks=tasks)
@@ -248,6 +252,20 @@ class Daemon:
 
     def _submit(self, job: Job, target: Target, due: float) -> None:
         self._runner.submit(job, target, due=due)
+
+    def _heard(self, domain: str) -> None:
+        """Have those look again, soon, who read what others find about the domain."""
+        if not self._heard_of:
+            asyncio.get_running_loop().call_later(READ_AFTER, self._read_anew)
+        self._heard_of.add(domain)
+
+    def _read_anew(self) -> None:
+        domains, self._heard_of = self._heard_of, set()
+        if self._stopping.is_set():
+            return
+        for domain in domains:
+            for job, target in self._assembly.readers.get(domain, ()):
+                self._runner.submit(job, target, due=self._clock.now())
 
     def _changed(self, check: str, target: str) -> None:
         kept = self._store.kept(check, target)

@@ -39,7 +39,10 @@ class _Suspicion:
 
 
 class Runner:
-    """Owns time limits, number at once, confirmation per subject, and turns outcomes into what is kept."""
+    """Owns time limits, number at once, confirmation per subject, and turns outcomes into what is kept.
+
+    `news` hears of each domain about which something else is kept than before, for those who read it.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Runner:
         clock: Clock,
         meters: Meters,
         count: Callable[[str, Sequence[Sample]], None],
+        news: Callable[[str], None],
         tasks: asyncio.TaskGroup,
     ) -> None:
         self.worlds = worlds
@@ -56,6 +60,7 @@ class Runner:
         self._clock = clock
         self._meters = meters
         self._count = count
+        self._news = news
         self._tasks = tasks
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._at_once_a_check: dict[str, asyncio.Semaphore] = {}
@@ -145,6 +150,8 @@ class Runner:
             after = merge(kept, failed, awaiting=frozenset(), roll_up=job.about.roll_up)
             self._store.keep(after)
         self._meters.run_counted(job.name, after.status)
+        if not job.about.reads_results and (kept is None or _told(kept) != _told(after)):
+            self._news(target.domain)
         if kept is None or kept.status is not after.status:
             # At the start everything is new: what is fine, or not confirmed yet, would drown the rest.
             expected = kept is None and (after.status is Status.OK or bool(awaiting))
@@ -221,6 +228,13 @@ class Runner:
             self._waiting.discard(key)
         if self._current(*key):
             await self._look(job, target, confirming=True)
+
+
+def _told(kept: Kept) -> tuple[Any, ...]:
+    """What other checks read of a result, see `PastResult`."""
+    subjects = kept.subjects.values()
+    codes = {(s.subject, finding.code) for s in subjects for finding in s.findings}
+    return kept.status, codes, {s.subject for s in subjects if not s.known}
 
 
 def _because(kept: Kept) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def result(kept: Kept, snapshot: Snapshot) -> ResultView:
             for subject in kept.subjects.values()
             for finding in subject.findings
         ),
-        tuple(_blind_spots(kept, late)),
+        tuple(_blind_spots(kept, late, tabled=_is_tabled(kept, snapshot))),
     )
 
 
@@ -171,7 +171,11 @@ def _finding(kept: Kept, subject: KeptSubject, one: KeptFinding) -> FindingView:
     )
 
 
-def _blind_spots(kept: Kept, late: str) -> Iterator[BlindSpot]:
+def _is_tabled(kept: Kept, snapshot: Snapshot) -> bool:
+    return kept.check in snapshot.checks and snapshot.checks[kept.check].about.tabled
+
+
+def _blind_spots(kept: Kept, late: str, *, tabled: bool) -> Iterator[BlindSpot]:
     def spot(subject: str, reason: str, *, matters: bool = True) -> BlindSpot:
         return BlindSpot(
             kept.check, kept.target, kept.domain, one_line(subject), one_line(reason), matters
@@ -185,6 +189,8 @@ def _blind_spots(kept: Kept, late: str) -> Iterator[BlindSpot]:
         return
     subjects = [subject for subject in kept.subjects.values() if not subject.known]
     for subject in subjects:
+        if tabled and subject.weight == 0:
+            continue  # the table says who can see it; nobody here ever can
         yield spot(subject.subject, subject.unknown_reason, matters=subject.weight > 0)
     if kept.status is Status.UNKNOWN and not subjects and not late:
         yield spot("", "the check found nothing to look at")

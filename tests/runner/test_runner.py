@@ -107,12 +107,14 @@ class Bench:
 
     def __init__(self, store: Store, tasks: asyncio.TaskGroup) -> None:
         self.store = store
+        self.news_of: list[str] = []
         self.runner = Runner(
             store=store,
             worlds=Worlds(),
             clock=FakeWorld().clock,
             meters=Meters("test"),
             count=lambda _check, _samples: None,
+            news=self.news_of.append,
             tasks=tasks,
         )
 
@@ -156,6 +158,20 @@ async def test_the_log_says_why_a_status_changed(bench: Bench) -> None:
         ("critical", ("scripted.bad",), None),
         ("ok", None, None),
     ]
+
+
+async def test_only_what_is_new_is_news_to_those_who_read_results(bench: Bench) -> None:
+    check = Scripted(GOOD)
+    job = job_of(check, confirmations=0)
+    await bench.look(job, lambda kept: kept.status is Status.OK)
+    assert bench.news_of == [TARGET.domain]
+    before = len(check.confirming)
+    await bench.look(job, lambda kept: len(check.confirming) > before)
+    await bench.runner.settle()
+    assert bench.news_of == [TARGET.domain]
+    check.script = [BAD]
+    await bench.look(job, lambda kept: kept.status is Status.CRITICAL)
+    assert bench.news_of == [TARGET.domain] * 2
 
 
 async def test_a_single_sighting_counts_for_nothing(bench: Bench) -> None:

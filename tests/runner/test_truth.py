@@ -219,6 +219,7 @@ class Daemon:
             clock=self._reality.clock,
             meters=Meters("test"),
             count=lambda _check, _samples: None,
+            news=lambda _domain: None,
             tasks=self.tasks,  # type: ignore[arg-type]
         )
         self.store.subscribe(self._changed)

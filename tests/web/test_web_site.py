@@ -112,7 +112,9 @@ async def test_colour_is_never_alone(client, path):
     """Every chip has its word, and a symbol that is not read aloud."""
     page = await read(client, path)
     worded = re.findall(
-        r'<span class="chip (\w+)"><span class="symbol" aria-hidden="true">\S</span>\1', page
+        r'<span class="chip (\w+)"><span class="symbol" aria-hidden="true">\S</span>'
+        r'<span class="word">\1</span>',
+        page,
     )
     assert len(worded) == page.count('class="chip') > 0
 

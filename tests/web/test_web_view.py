@@ -192,3 +192,4 @@ def test_requirements_are_a_table_of_met_not_met_and_not_known():
         ("Gmail", "Use TLS: always", "not known", "shown only by its log"),
         ("Yahoo", "DKIM", "met", ""),
     ]
+    assert page.blindness == ()
