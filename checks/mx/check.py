@@ -14,6 +14,7 @@ MOST_HOSTS = 16
 
 _RECORDS = "records"
 _OWN_ADDRESS = "own address"
+_ANY_HOST = "any host"
 
 
 class MxSettings(Settings):
@@ -71,12 +72,14 @@ class MxCheck:
         records = Look.known(
             _RECORDS,
             evaluate.of_records(target, answer.records, found, self._reachable),
-            record=evaluate.watched(judged),
+            # What a parked domain must say is told by the check `parked`: that its hosts go is no loss.
+            record=None if target.role is Role.PARKED else evaluate.watched(judged),
             disputed=answer.disagreement,
         )
         if implicit:
             return Outcome((records, _own_address(found[0])))
-        return Outcome((records, *(self._look(target.name, host) for host in found)))
+        together = _any_host(target.name, answer.records, found)
+        return Outcome((records, together, *(self._look(target.name, host) for host in found)))
 
     def _look(self, domain: str, host: Host) -> Look:
         if host.state is State.UNKNOWN:
@@ -89,10 +92,22 @@ class MxCheck:
 
 
 def _own_address(host: Host) -> Look:
-    """Where mail goes without MX records; what it is worth is said of the records."""
+    """Where mail goes without MX records."""
     if host.state is State.UNKNOWN:
         return Look.unknown(_OWN_ADDRESS, host.reason)
-    return Look.known(_OWN_ADDRESS)
+    return Look.known(_OWN_ADDRESS, (evaluate.of_own_address(host.name, host),))
+
+
+def _any_host(domain: str, records: tuple[str, ...], found: tuple[Host, ...]) -> Look:
+    """Whether mail finds a host at all: a look of its own, since one host that is not told hides only this."""
+    judged = mx.judge(records)
+    if any(host.addresses for host in found) or judged.null or not records:
+        return Look.known(_ANY_HOST)
+    if unknown := [host for host in found if host.state is State.UNKNOWN]:
+        return Look.unknown(_ANY_HOST, unknown[0].reason)
+    if len(judged.hosts) > len(found):
+        return Look.unknown(_ANY_HOST, f"only the best {MOST_HOSTS} hosts are looked at")
+    return Look.known(_ANY_HOST, (evaluate.none_usable(domain, records),))
 
 
 async def _find(names: tuple[str, ...], world: World) -> tuple[Host, ...]:

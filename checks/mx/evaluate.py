@@ -9,6 +9,7 @@ from monitor.protocol.mx import MxSet
 from monitor.protocol.platforms import provider_of_mx
 
 _DUPLICATE = "duplicate"
+_NULL = "0 ."
 
 
 def of_records(
@@ -19,52 +20,53 @@ def of_records(
     What a parked domain should say is told by the check `parked`.
     """
     judged = mx.judge(records)
-    found = [*_of_absence(target, records, judged, hosts), *_of_text(target.name, records, judged)]
-    if _none_usable(judged, hosts):
-        found.append(
-            Finding(
-                "none_usable",
-                f"no MX record of {target.name} leads to a host: all mail to it bounces",
-                fix=f"Publish: {target.name}. IN MX 10 <a host that has an A or AAAA record>",
-                evidence="\n".join(records),
-            )
-        )
+    found = list(_of_text(target.name, records, judged))
+    if judged.null and not judged.hosts and target.role is not Role.PARKED:
+        found.insert(0, _null(target.name, records))
     if judged.hosts:
         found += _of_hosts_together(target.name, judged, hosts, reachable)
     return tuple(found)
 
 
-def _of_absence(
-    target: DomainTarget, records: tuple[str, ...], judged: MxSet, hosts: Sequence[Host]
-) -> Iterator[Finding]:
-    domain = target.name
-    if target.role is Role.PARKED:
-        return
-    if not records and [host.state for host in hosts] == [State.DEAD]:
-        yield Finding(
+def _null(domain: str, records: tuple[str, ...]) -> Finding:
+    return Finding(
+        "null_mx",
+        f"{domain} sends, and says that it takes no mail (null MX): bounces cannot come back, "
+        "and receivers may refuse mail from it",
+        fix=(
+            f"Replace `MX 0 .` of {domain} by a host that takes its mail (RFC 7505 §4.2), "
+            "or declare the domain as parked"
+        ),
+        evidence="\n".join(records),
+    )
+
+
+def of_own_address(domain: str, host: Host) -> Finding:
+    """The finding of a domain without MX records, whose own address is known, or that there is none."""
+    fix = f"Publish: {domain}. IN MX 10 <the host that takes mail for {domain}>"
+    if host.state is State.DEAD:
+        return Finding(
             "missing",
             f"{domain} has neither an MX record nor an address: replies and bounces cannot come back",
-            fix=f"Publish: {domain}. IN MX 10 <the host that takes mail for {domain}>",
+            fix=fix,
         )
-    elif not records and hosts and hosts[0].state is not State.UNKNOWN:
-        yield Finding(
-            "implicit_mx",
-            f"{domain} has no MX record: replies and bounces go to its own address (RFC 5321 §5.1), "
-            "and are lost unless a mail server listens there",
-            fix=f"Publish: {domain}. IN MX 10 <the host that takes mail for {domain}>",
-            evidence="\n".join(map(str, hosts[0].addresses)),
-        )
-    if judged.null and not judged.hosts:
-        yield Finding(
-            "null_mx",
-            f"{domain} sends, and says that it takes no mail (null MX): bounces cannot come back, "
-            "and receivers may refuse mail from it",
-            fix=(
-                f"Replace `MX 0 .` of {domain} by a host that takes its mail (RFC 7505 §4.2), "
-                "or declare the domain as parked"
-            ),
-            evidence="\n".join(records),
-        )
+    return Finding(
+        "implicit_mx",
+        f"{domain} has no MX record: replies and bounces go to its own address (RFC 5321 §5.1), "
+        "and are lost unless a mail server listens there",
+        fix=fix,
+        evidence="\n".join(map(str, host.addresses)),
+    )
+
+
+def none_usable(domain: str, records: tuple[str, ...]) -> Finding:
+    """The finding of MX records none of which leads to a host."""
+    return Finding(
+        "none_usable",
+        f"no MX record of {domain} leads to a host: all mail to it bounces",
+        fix=f"Publish: {domain}. IN MX 10 <a host that has an A or AAAA record>",
+        evidence="\n".join(records),
+    )
 
 
 def _of_text(domain: str, records: tuple[str, ...], judged: MxSet) -> Iterator[Finding]:
@@ -86,12 +88,6 @@ def _of_text(domain: str, records: tuple[str, ...], judged: MxSet) -> Iterator[F
                 evidence=evidence,
             )
             return
-
-
-def _none_usable(judged: MxSet, hosts: Sequence[Host]) -> bool:
-    if judged.null or not (judged.hosts or judged.problems) or len(hosts) < len(judged.hosts):
-        return False
-    return all(host.state is State.DEAD for host in hosts)
 
 
 def _of_hosts_together(
@@ -162,16 +158,19 @@ def _of_host(domain: str, host: Host, reachable: Networks) -> Iterator[Finding]:
 def watched(judged: MxSet) -> str:
     """The state that drift watches: the usable records, best first; the null MX as `0 .`."""
     if judged.null and not judged.hosts:
-        return "0 ."
+        return _NULL
     return ", ".join(f"{host.preference} {host.exchange}" for host in judged.hosts)
 
 
 def classify(accepted: str, seen: str) -> Drift | None:
     """How two states of `watched` differ in meaning: who takes the mail, in which order."""
-    if accepted == seen:
+    if _ranked(accepted) == _ranked(seen):
         return None
-    if not seen or (seen == "0 ." and accepted):
-        what = "the MX records are gone" if not seen else "a null MX took their place"
+    if accepted == _NULL:
+        what = "there are hosts where a null MX was" if seen else "the null MX is gone"
+        return Drift(Classification.CHANGED, f"{what}: senders try to deliver mail again")
+    if accepted and seen in {"", _NULL}:
+        what = "a null MX took their place" if seen else "the MX records are gone"
         return Drift(
             Classification.VANISHED, f"{what}: mail to the domain no longer arrives as before"
         )
@@ -182,3 +181,12 @@ def classify(accepted: str, seen: str) -> Drift | None:
         if terms
     ]
     return Drift(Classification.CHANGED, "other hosts take the mail: " + "; ".join(parts))
+
+
+def _ranked(state: str) -> list[set[str]]:
+    """The hosts in the order in which senders try them: the preferences themselves mean nothing else."""
+    by_preference: dict[int, set[str]] = {}
+    for term in filter(None, state.split(", ")):
+        preference, _, host = term.partition(" ")
+        by_preference.setdefault(int(preference), set()).add(host)
+    return [by_preference[preference] for preference in sorted(by_preference)]
