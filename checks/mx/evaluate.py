@@ -183,10 +183,10 @@ def classify(accepted: str, seen: str) -> Drift | None:
     return Drift(Classification.CHANGED, "other hosts take the mail: " + "; ".join(parts))
 
 
-def _ranked(state: str) -> list[set[str]]:
-    """The hosts in the order in which senders try them: the preferences themselves mean nothing else."""
+def _ranked(state: str) -> tuple[bool, list[set[str]]]:
+    """Whether it is the null MX, and the hosts as senders try them: preferences mean nothing but an order."""
+    judged = mx.judge(list(filter(None, state.split(", "))))
     by_preference: dict[int, set[str]] = {}
-    for term in filter(None, state.split(", ")):
-        preference, _, host = term.partition(" ")
-        by_preference.setdefault(int(preference), set()).add(host)
-    return [by_preference[preference] for preference in sorted(by_preference)]
+    for host in judged.hosts:
+        by_preference.setdefault(host.preference, set()).add(host.exchange)
+    return judged.null, list(by_preference.values())
