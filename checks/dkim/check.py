@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 from checks.dkim import drift, evaluate
@@ -22,6 +21,7 @@ from monitor.model import (
 from monitor.protocol.dkim import KeyType
 
 _USUAL = "usual selectors"
+_RSA = "RSA beside Ed25519"
 
 
 class DkimSettings(Settings):
@@ -57,6 +57,7 @@ class DkimCheck:
             Code("record_inconsistent", Severity.WARNING, "the name servers disagree"),
             Code("key_rotated", Severity.INFO, "a new key in place of the accepted one"),
             Code("key_changed", Severity.INFO, "another record than accepted"),
+            Code("standby_unpublished", Severity.INFO, "the platform's next key is not there yet"),
             Code("strict_identity", Severity.INFO, "t=s: no signatures for subdomains"),
             Code("platform_undeclared", Severity.INFO, "a key of a platform that nobody declared"),
             Code("none_found", Severity.INFO, "no selector is known"),
@@ -92,23 +93,30 @@ class DkimCheck:
             Selector(name, target.name, target.selectors_declared) for name in target.selectors
         ]
         answers = await _answers(selectors, world)
-        places = [
-            evaluate.place_of(s, a.records, a.canonical_name)
-            for s, a in zip(selectors, answers, strict=True)
-        ]
+        places = evaluate.without_wildcard(
+            [
+                evaluate.place_of(s, a.records, a.canonical_name)
+                for s, a in zip(selectors, answers, strict=True)
+            ]
+        )
         platforms = frozenset(sender.platform for sender in target.senders)
         looks = tuple(
-            self._look(place, answer, platforms)
+            self._look(place, answer, places, platforms)
             for place, answer in zip(places, answers, strict=True)
         )
+        looks = _undecided(looks, places)
         if target.selectors_declared:
-            return Outcome(_with_rsa_missed(looks, places))
+            return Outcome((*looks, *_rsa_beside(looks, places)))
         return Outcome((_usual(target, looks), *looks))
 
-    def _look(self, place: Place, answer: DnsAnswer, platforms: frozenset[str]) -> Look:
+    def _look(
+        self, place: Place, answer: DnsAnswer, every: Sequence[Place], platforms: frozenset[str]
+    ) -> Look:
         selector = place.selector
-        # An undeclared selector that nobody can see takes nothing from what is known of the domain.
-        weight = 1.0 if selector.declared else 0.0
+        # An undeclared selector that nobody can see takes nothing from what is known of the domain, and
+        # one of which nobody knows whether it is in use wakes nobody, unless it was the domain's last key.
+        last = answer.known and not any(one.texts for one in every)
+        weight = 1.0 if selector.declared or last else 0.0
         if not answer.known:
             return Look.unknown(selector.name, answer.blindness, weight=weight)
         if answer.disagreement and not place.texts:
@@ -118,7 +126,7 @@ class DkimCheck:
         watched = bool(place.texts) or not selector.declared
         return Look.known(
             selector.name,
-            evaluate.findings(place, platforms),
+            evaluate.findings(place, every, platforms),
             samples=self._samples(place),
             record=drift.watched(place.texts) if watched else None,
             weight=weight,
@@ -158,17 +166,28 @@ async def _answers(selectors: Sequence[Selector], world: World) -> list[DnsAnswe
     ]
 
 
-def _with_rsa_missed(looks: tuple[Look, ...], places: Sequence[Place]) -> tuple[Look, ...]:
-    """The looks at Ed25519 keys also say where there is no RSA key; what was not answered may be one."""
-    if any(look.state is LookState.UNKNOWN for look in looks):
+def _undecided(looks: tuple[Look, ...], places: Sequence[Place]) -> tuple[Look, ...]:
+    """The looks without those at a platform's alias into nothing, where its other selector was not answered."""
+    blind = next((look for look in looks if look.state is LookState.UNKNOWN), None)
+    if blind is None:
         return looks
-    missed = evaluate.only_ed25519(places)
     return tuple(
-        replace(look, findings=(*look.findings, *missed))
-        if place.key and place.key.key_type is KeyType.ED25519
+        Look.unknown(look.subject, blind.reason, weight=look.weight)
+        if look.state is LookState.KNOWN and evaluate.may_be_on_standby(place)
         else look
         for look, place in zip(looks, places, strict=True)
     )
+
+
+def _rsa_beside(looks: tuple[Look, ...], places: Sequence[Place]) -> tuple[Look, ...]:
+    """Where no RSA key stands beside Ed25519 keys: a look of its own, since what is not answered may be one."""
+    if any(place.key and place.key.key_type is KeyType.RSA for place in places):
+        return ()
+    blind = next((look for look in looks if look.state is LookState.UNKNOWN), None)
+    if blind is not None:
+        return (Look.unknown(_RSA, blind.reason, weight=0.0),)
+    missed = evaluate.only_ed25519(places)
+    return (Look.known(_RSA, missed),) if missed else ()
 
 
 def _usual(target: DomainTarget, looks: tuple[Look, ...]) -> Look:

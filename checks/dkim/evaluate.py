@@ -1,12 +1,13 @@
 """What the key record at a selector is worth."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.model import Finding, Severity
 from monitor.protocol import dkim
 from monitor.protocol.dkim import DkimError, DkimKey, KeyType
-from monitor.protocol.selectors import keeps_keys, platform_of_key_host
+from monitor.protocol.selectors import ROTATING, keeps_keys, platform_of_key_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,17 @@ def place_of(selector: Selector, answers: Sequence[str], canonical_name: str) ->
     return Place(selector, texts, tuple(text for text in answers if text not in texts), alias)
 
 
+def without_wildcard(places: Sequence[Place]) -> list[Place]:
+    """The places without an alias to where no key is that several selectors have: a wildcard of the zone answers so."""
+    shared = Counter(place.alias for place in places if not place.texts)
+    return [
+        replace(place, alias="", others=())
+        if not place.texts and shared[place.alias] > 1
+        else place
+        for place in places
+    ]
+
+
 def _parsed(text: str) -> DkimKey | DkimError:
     try:
         return dkim.parse(text)
@@ -63,12 +75,16 @@ def _parsed(text: str) -> DkimKey | DkimError:
         return error
 
 
-def findings(place: Place, platforms: frozenset[str]) -> tuple[Finding, ...]:
-    """All findings of one selector; `platforms` are those that the domain's senders run on.
+def findings(
+    place: Place, every: Sequence[Place], platforms: frozenset[str]
+) -> tuple[Finding, ...]:
+    """All findings of one selector of `every`; `platforms` are those that the domain's senders run on.
 
     Of a selector that nobody declared nothing is said where there is nothing.
     """
     if not place.texts:
+        if _on_standby(place, every):
+            return (_standby(place),)
         if place.alias:
             return (_dangling(place),)
         return (_missing(place),) if place.selector.declared else ()
@@ -82,6 +98,29 @@ def findings(place: Place, platforms: frozenset[str]) -> tuple[Finding, ...]:
             ),
         )
     return (*_of_key(place, place.texts[0]), *_of_alias(place, platforms))
+
+
+def may_be_on_standby(place: Place) -> bool:
+    """Whether there is no key, at a platform that publishes one of two keys only when it rotates them."""
+    return not place.texts and platform_of_key_host(place.alias) in ROTATING
+
+
+def _on_standby(place: Place, every: Sequence[Place]) -> bool:
+    """Whether the platform has a key of the domain at its other selector."""
+    platform = platform_of_key_host(place.alias)
+    return may_be_on_standby(place) and any(
+        other.key and platform_of_key_host(other.alias) == platform for other in every
+    )
+
+
+def _standby(place: Place) -> Finding:
+    return Finding(
+        "standby_unpublished",
+        f"{place.selector.place} is a CNAME to {place.alias}, where there is no key yet: the platform signs with "
+        "its other selector, and publishes this key when it rotates them",
+        fix="Nothing: leave the CNAME, so that the next rotation finds it",
+        evidence=place.evidence,
+    )
 
 
 def _missing(place: Place) -> Finding:
@@ -202,9 +241,8 @@ def _of_alias(place: Place, platforms: frozenset[str]) -> Iterator[Finding]:
 
 
 def only_ed25519(places: Sequence[Place]) -> tuple[Finding, ...]:
-    """For a selector with an Ed25519 key: no selector of the domain has an RSA key to sign with beside it."""
-    keys = [place.key for place in places]
-    if any(key and key.key_type is KeyType.RSA for key in keys):
+    """Of a domain without an RSA key: that there are Ed25519 keys, and nothing to sign with beside them."""
+    if not any(place.key for place in places):
         return ()
     domain = places[0].selector.domain
     return (

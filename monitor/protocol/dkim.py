@@ -74,9 +74,14 @@ class DkimKey:
 
 
 def is_dkim(text: str) -> bool:
-    """Whether a TXT record at a selector means to be a key: it has a ``p`` tag or ``v=DKIM1``."""
+    """Whether a TXT record at a selector means to be a key: it has a ``p`` tag or ``v=DKIM1``.
+
+    A wildcard of the zone may answer with a record of another kind that has a ``p``: DMARC's.
+    """
     tags = read_tags(text, fold_case=False)
     version = tags.get("v")
+    if version is not None and version.value.upper().startswith("DMARC"):
+        return False
     return tags.get("p") is not None or (version is not None and version.value == "DKIM1")
 
 

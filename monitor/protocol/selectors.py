@@ -79,6 +79,8 @@ _KEY_HOSTS: Mapping[str, str] = {
     "dkim.ionos.com": "ionos",
     "gandimail.net": "gandi",
 }
+ROTATING = frozenset({"microsoft365"})
+"""Platforms that sign with one of two selectors, and may publish the other's key only when they rotate them."""
 # Platforms that send through another one, whose keys their customers alias.
 _SENDS_THROUGH: Mapping[str, str] = {"klaviyo": "sendgrid", "resend": "ses"}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from monitor.check import WatchesRecords
-from monitor.model import Classification, Drift, Finding, Look, LookState, Outcome, Target
+from monitor.model import Classification, Drift, Finding, Look, LookState, Outcome, Severity, Target
 from monitor.runner.job import Job
 from monitor.runner.merge import JudgedLook
 from monitor.store.kept import CONFIGURATION, FIRST_SIGHT, Baseline, KeptFinding
@@ -147,7 +147,16 @@ def _drift_finding(job: Job, target: Target, drift: Drift, look: Look) -> Findin
     except KeyError:
         raise UndeclaredError(f"the drift {drift.classification.value!r}") from None
     fix = _drift_fix(job, target, drift, look.subject)
-    return Finding(code, drift.reason, fix=fix, evidence=look.record or "no record")
+    usual = next((one.severity for one in job.about.codes if one.name == code), None)
+    # What takes nothing from the target's status wakes nobody when it changes.
+    lesser = usual is Severity.CRITICAL and look.weight == 0
+    return Finding(
+        code,
+        drift.reason,
+        fix=fix,
+        evidence=look.record or "no record",
+        severity=Severity.WARNING if lesser else None,
+    )
 
 
 def _drift_fix(job: Job, target: Target, drift: Drift, subject: str) -> str:

@@ -223,3 +223,12 @@ def test_a_change_of_any_severity_waits_to_be_confirmed_and_a_return_does_not(
 ) -> None:
     (judged,) = judge(job(), TARGET, Outcome((look,)), Accepted(before))
     assert newly_drifted(judged, before) == news
+
+
+@pytest.mark.parametrize(("weight", "severity"), [(1.0, "critical"), (0.0, "warning")])
+def test_what_does_not_count_for_the_status_wakes_nobody_when_it_changes(
+    weight: float, severity: str
+) -> None:
+    look = Look.known("record", record="p=none", weight=weight)
+    (judged,) = judge(job(), TARGET, Outcome((look,)), Accepted(BEFORE))
+    assert [finding.severity for finding in judged.findings] == [severity]
