@@ -124,15 +124,19 @@ class MtaStsCheck:
             state = drift.watched(record, fetched.policy)
         hosts = _hosts(mx_answer)
         findings = evaluate.of_record(target.name, txt.records, hosts, world.clock.now())
+        watched = Look.known(
+            _RECORD,
+            findings,
+            # What is disputed is not taken for the record's state, but needs one to be told.
+            record=(state or "") if txt.disagreement else state,
+            disputed=txt.disagreement,
+        )
+        if fetched.ours and not txt.disagreement:
+            # The policy is half of what is watched: what is known of its change stays.
+            watched = Look.unknown(_RECORD, fetched.ours)
         return Outcome(
             (
-                Look.known(
-                    _RECORD,
-                    findings,
-                    # What is disputed is not taken for the record's state, but needs one to be told.
-                    record=(state or "") if txt.disagreement else state,
-                    disputed=txt.disagreement,
-                ),
+                watched,
                 _policy_look(fetched),
                 _mx_look(target.name, fetched, hosts, mx_answer),
             )

@@ -84,9 +84,11 @@ class SpfCheck:
             world.authorities.ask(target.name, "TXT"), tree.ask_ahead(target.name, world)
         )
         if not answer.known:
-            return Outcome(
-                tuple(Look.unknown(subject, answer.blindness) for subject in (_RECORD, _LOOKUPS))
+            looks = tuple(
+                Look.unknown(subject, answer.blindness) for subject in (_RECORD, _LOOKUPS)
             )
+            # Whether the record has terms that ask for anything is not known either: what was known stays.
+            return Outcome(looks, incomplete=answer.blindness)
         texts = tuple(filter(spf.is_spf, answer.records))
         record = evaluate.read(texts)
         watched = Look.known(
@@ -97,10 +99,10 @@ class SpfCheck:
         )
         if record is None:
             return Outcome((watched, Look.known(_LOOKUPS)))
-        looks = [_lookups(target.name, texts[0], record, world)]
+        below = [_lookups(target.name, texts[0], record, world)]
         if tree.asking(record):
-            looks.append(_terms(target.name, texts[0], record, world))
-        return Outcome((watched, *await asyncio.gather(*looks)))
+            below.append(_terms(target.name, texts[0], record, world))
+        return Outcome((watched, *await asyncio.gather(*below)))
 
     def classify(self, accepted: str, seen: str) -> Drift | None:
         """How the record differs from the accepted one in meaning, None where it does not."""

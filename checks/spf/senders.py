@@ -144,14 +144,16 @@ async def _at_platform(target: SenderTarget, envelope: str, world: World) -> Loo
     own = await world.dns.ask(envelope, "TXT")
     if not own.known:
         return Look.unknown(envelope, own.blindness)
-    sample = await _an_address(includes[0], world)
+    sample, blindness = await _an_address(includes[0], world)
     verdict = await _verdict(sample, envelope, target.helo, world) if sample else None
     # A subdomain that is an alias to the platform has the platform's own record.
     if _belongs(own.canonical_name, includes) or (verdict and verdict.result is Result.PASS):
         return Look.known(envelope)
     if verdict and verdict.result is Result.TEMPERROR:
         return Look.unknown(envelope, verdict.reason)
-    return await _by_names(target, envelope, own.records, world)
+    look = await _by_names(target, envelope, own.records, world)
+    # Without one of its addresses it is not known that none of them passes.
+    return Look.unknown(envelope, blindness) if blindness and look.findings else look
 
 
 async def _by_names(
@@ -171,25 +173,27 @@ async def _by_names(
     return Look.known(envelope, (_not_included(target, envelope, includes[0], records),))
 
 
-async def _an_address(include: str, world: World) -> Address | None:
-    """The first address of the first network that an include admits; None where none is found."""
+async def _an_address(include: str, world: World) -> tuple[Address | None, str]:
+    """The first address of the first network that an include admits, None where none is found; and why not."""
     name = include
     for _ in range(_LEVELS):
         answer = await world.dns.ask(name, "TXT")
+        if not answer.known:
+            return None, answer.blindness
         records = [text for text in answer.records if spf.is_spf(text)]
         try:
             record = spf.parse(*records)
         except (SpfError, TypeError):
-            return None
+            break
         networks = [m.network for m in record.reachable if m.network is not None]
         if networks:
-            return networks[0].network_address
+            return networks[0].network_address, ""
         targets = [m.domain for m in record.reachable if m.name is spf.MechanismName.INCLUDE]
         targets += [record.redirect] if record.redirect else []
         if not targets:
-            return None
+            break
         name = targets[0]
-    return None
+    return None, ""
 
 
 def _belongs(name: str, includes: Sequence[str]) -> bool:
