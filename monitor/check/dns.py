@@ -27,6 +27,18 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """An RRSIG record (RFC 4034 §3.1); times in seconds since the epoch."""
+
+    covers: str
+    algorithm: int
+    key_tag: int
+    signer: str
+    inception: float
+    expiration: float
+
+
+@dataclass(frozen=True, slots=True)
 class DnsAnswer:
     """The answer to one question.
 
@@ -34,7 +46,8 @@ class DnsAnswer:
     (RFC 7208 §3.3), addresses canonical, MX as `10 mx.example.com` (names without trailing dot,
     lower case), others as in a zone file. `reason` says what failed where nothing is known.
     `canonical_name` is the name at the end of the CNAME chain. `disagreement` is "" where all who were
-    asked say the same (see `Authorities`), else who says what.
+    asked say the same (see `Authorities`), else who says what. `signatures` came with the answer, also
+    with one that there is nothing.
     """
 
     question: Question
@@ -45,6 +58,7 @@ class DnsAnswer:
     canonical_name: str = ""
     reason: str = ""
     disagreement: str = ""
+    signatures: tuple[Signature, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -143,18 +157,6 @@ class Validation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
-    """An RRSIG record (RFC 4034 §3.1); times in seconds since the epoch."""
-
-    covers: str
-    algorithm: int
-    key_tag: int
-    signer: str
-    inception: float
-    expiration: float
-
-
-@dataclass(frozen=True, slots=True)
 class SecureAnswer:
     """An answer with what DNSSEC says of it.
 
@@ -164,8 +166,12 @@ class SecureAnswer:
 
     answer: DnsAnswer
     validation: Validation
-    signatures: tuple[Signature, ...] = ()
     reason: str = ""
+
+    @property
+    def signatures(self) -> tuple[Signature, ...]:
+        """Those of the answer."""
+        return self.answer.signatures
 
 
 class DnssecClient(Protocol):

@@ -7,6 +7,7 @@ from enum import Enum
 from functools import cache
 from ipaddress import ip_address
 
+import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
@@ -22,7 +23,7 @@ import dns.rdtypes.IN.AAAA
 import dns.rdtypes.nsbase
 import dns.rrset
 
-from monitor.check import DnsAnswer, DnsStatus, Question
+from monitor.check import DnsAnswer, DnsStatus, Question, Signature
 
 PAYLOAD = 1232
 """EDNS buffer size in bytes: no fragments on any usual path (dnsflagday.net/2020)."""
@@ -30,11 +31,13 @@ LONGEST_CHAIN = 16
 """CNAMEs followed in one answer."""
 MOST_IN_MESSAGE = 300
 """Records in the answer, and in the rest of a message: each may cost milliseconds to parse."""
+MOST_SIGNATURES = 16
 MOST_RECORDS = 256
 """Records of one set. A message ends at 64 KiB, which bounds the text of a TXT set too."""
 
 _HEADER = 12
 _QR, _QR_AND_OPCODE, _TC = 0x80, 0xF8, 0x02
+_LONGEST_REASON = 200
 _ONE = b"\0\1"
 _IN = 1
 _LONGEST_LABEL, _LONGEST_NAME = 63, 253
@@ -174,7 +177,7 @@ def answer_of(question: Question, response: dns.message.Message) -> DnsAnswer:
     """
     rcode = response.rcode()
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        text = dns.rcode.to_text(rcode)
+        text = dns.rcode.to_text(rcode) + _extended_error(response)
         return failed(question, _FAILURES.get(rcode, DnsStatus.ERROR), f"answered {text}")
     try:
         owner, records, ttl = _follow(response, question)
@@ -193,6 +196,7 @@ def answer_of(question: Question, response: dns.message.Message) -> DnsAnswer:
         ttl,
         authenticated=bool(response.flags & dns.flags.AD),
         canonical_name=name_text(owner),
+        signatures=_signatures(response),
     )
 
 
@@ -252,7 +256,38 @@ def _negative(
         ttl=min(soa.ttl, soa[0].minimum) if soa is not None else 0,
         authenticated=bool(response.flags & dns.flags.AD),
         canonical_name=name_text(owner),
+        signatures=_signatures(response),
     )
+
+
+def _signatures(response: dns.message.Message) -> tuple[Signature, ...]:
+    sections = (*response.answer, *response.authority)
+    records = [record for each in sections if each.rdtype == dns.rdatatype.RRSIG for record in each]
+    return tuple(
+        Signature(
+            covers=dns.rdatatype.to_text(record.type_covered),
+            algorithm=int(record.algorithm),
+            key_tag=record.key_tag,
+            signer=name_text(record.signer),
+            inception=float(record.inception),
+            expiration=float(record.expiration),
+        )
+        for record in records[:MOST_SIGNATURES]
+    )
+
+
+def _extended_error(response: dns.message.Message) -> str:
+    """Why the resolver failed, where it says so (RFC 8914): ` (dnssec bogus: signature expired)`."""
+    errors = [option for option in response.options if isinstance(option, dns.edns.EDEOption)]
+    told = (f"{_ede_name(e.code)}{': ' + e.text if e.text else ''}" for e in errors)
+    return f" ({'; '.join(told)[:_LONGEST_REASON]})" if errors else ""
+
+
+def _ede_name(code: int) -> str:
+    try:
+        return dns.edns.EDECode(code).name.replace("_", " ").lower()
+    except ValueError:
+        return f"extended error {code}"
 
 
 def name_text(name: dns.name.Name) -> str:

@@ -12,43 +12,34 @@ outcome = await check.run(target, fake.world())
 assert Question("example.com", "MX") in fake.asked
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 
 from monitor.check import (
     AuditPart,
-    Delegation,
     DnsAnswer,
-    DnsClient,
     DnsStatus,
     Envelope,
     HttpsFailure,
     HttpsReply,
     PastResult,
     Question,
-    SecureAnswer,
-    ServerAnswer,
     Signature,
     SmtpAudit,
     SmtpConversation,
     SmtpFailure,
     Threshold,
-    Validation,
     World,
 )
 from monitor.model import Counts
-from monitor.world.authorities import compared
+from monitor.world.fake_dns import TTL, FakeAuthorities, FakeDnssec, Records, parents, several
 from monitor.world.memory import ExpiringMemory
-
-Records = Mapping[str, str | Sequence[str]]
-"""Record data by owner name: one record or several, as `DnsAnswer.records` has them."""
 
 CountsByWindow = Mapping[int, Counts]
 FakeCounts = Mapping[tuple[str, str], Mapping[tuple[str, str], CountsByWindow]]
 """By (sender, domain), then by (stream, provider), then by the window's seconds."""
 
-TTL = 300
 _LONGEST_CHAIN = 16
 
 
@@ -221,7 +212,7 @@ class FakeWorld:
         return [await self.ask(question.name, question.rtype) for question in questions]
 
     def _failure(self, owner: str, kind: str) -> DnsStatus | None:
-        names = [owner, *(f"*.{parent}" for parent in _parents(owner))]
+        names = [owner, *(f"*.{parent}" for parent in parents(owner))]
         keys = (key for name in names for key in (f"{name} {kind.lower()}", name))
         return next((self._fail[key] for key in keys if key in self._fail), None)
 
@@ -229,7 +220,7 @@ class FakeWorld:
         """The records of the name by type; None where it does not exist."""
         if owner in self._zone:
             return self._zone[owner]
-        for parent in _parents(owner):
+        for parent in parents(owner):
             if f"*.{parent}" in self._zone:
                 return self._zone[f"*.{parent}"]
             if parent in self._zone:
@@ -308,127 +299,19 @@ class FakeWorld:
         return self._egress.get(port)
 
 
-class FakeAuthorities:
-    """Implements `monitor.check.Authorities`: every server of a zone says what the data say, unless listed."""
-
-    def __init__(
-        self,
-        dns: DnsClient,
-        servers: Mapping[str, Records],
-        *,
-        delegations: Records,
-        glue: Records,
-    ) -> None:
-        self._dns = dns
-        self._servers = servers
-        self._delegations = {zone: _several(names) for zone, names in delegations.items()}
-        self._glue = {server: _several(addresses) for server, addresses in glue.items()}
-
-    async def ask(self, name: str, rtype: str) -> DnsAnswer:
-        """The data, with the disagreement of the listed servers."""
-        answer = await self._dns.ask(name, rtype)
-        return compared(answer, await self._of_zone(name, rtype))
-
-    async def each(self, zone: str, name: str, rtype: str) -> tuple[ServerAnswer, ...]:
-        """One answer for each server that the zone's NS records name."""
-        nameservers = await self._dns.ask(zone, "NS")
-        return tuple([await self._one(server, name, rtype) for server in nameservers.records])
-
-    async def delegation(self, zone: str) -> Delegation:
-        """The listed delegation, else the zone's own NS records."""
-        parent = zone.partition(".")[2]
-        names = self._delegations.get(zone, (await self._dns.ask(zone, "NS")).records)
-        if set(names) & set(DnsStatus):
-            return Delegation(zone, parent, reason=f"{parent}: {names[0]}")
-        below = [name for name in names if name.endswith(f".{zone}")]
-        glue = {name: self._glue.get(name, await self._addresses(name)) for name in below}
-        present = {name: addresses for name, addresses in glue.items() if addresses}
-        return Delegation(zone, parent, tuple(sorted(names)), present)
-
-    async def _addresses(self, server: str) -> tuple[str, ...]:
-        answers = [await self._dns.ask(server, rtype) for rtype in ("A", "AAAA")]
-        return tuple(address for answer in answers for address in answer.records)
-
-    async def _of_zone(self, name: str, rtype: str) -> tuple[ServerAnswer, ...]:
-        for zone in (name, *_parents(name)):
-            if answers := await self.each(zone, name, rtype):
-                return answers
-        return ()
-
-    async def _one(self, server: str, name: str, rtype: str) -> ServerAnswer:
-        question, listed = Question(name, rtype), self._servers.get(server, {})
-        addresses = (await self._dns.ask(server, "A")).records
-        said = listed.get(f"{name} {rtype}", listed.get("*"))
-        if said is None:
-            answer = await self._dns.ask(name, rtype)
-            return ServerAnswer(server, next(iter(addresses), ""), answer, authoritative=True)
-        status = said if isinstance(said, str) and said in set(DnsStatus) else DnsStatus.OK
-        records = _several(said) if status is DnsStatus.OK and said != "lame" else ()
-        answer = DnsAnswer(question, DnsStatus(status), records, TTL, reason=f"{server}: {status}")
-        return ServerAnswer(
-            server,
-            next(iter(addresses), ""),
-            answer,
-            authoritative=answer.known and said != "lame",
-            heard=status not in {DnsStatus.TIMEOUT, DnsStatus.ERROR},
-        )
-
-
-class FakeDnssec:
-    """Implements `monitor.check.DnssecClient` from lists of names."""
-
-    def __init__(
-        self,
-        dns: DnsClient,
-        secure: Sequence[str],
-        bogus: Mapping[str, str],
-        *,
-        signatures: Mapping[str, Sequence[Signature]],
-    ) -> None:
-        self._dns = dns
-        self._secure = secure
-        self._bogus = bogus
-        self._signatures = signatures
-
-    async def ask(self, name: str, rtype: str) -> SecureAnswer:
-        """The data with the listed validation."""
-        answer = await self._dns.ask(name, rtype)
-        signatures = tuple(self._signatures.get(f"{name} {rtype}", ()))
-        above = (name, *_parents(name))
-        if reason := next((self._bogus[n] for n in above if n in self._bogus), ""):
-            return SecureAnswer(answer, Validation.BOGUS, signatures, reason)
-        if not answer.known:
-            return SecureAnswer(answer, Validation.UNCHECKED, reason=answer.reason)
-        if answer.authenticated:
-            return SecureAnswer(answer, Validation.SECURE, signatures)
-        if self._secure or self._bogus:
-            return SecureAnswer(answer, Validation.INSECURE, signatures)
-        reason = "our resolver does not validate"
-        return SecureAnswer(answer, Validation.UNCHECKED, signatures, reason)
-
-
-def _several(records: str | Sequence[str]) -> tuple[str, ...]:
-    return (records,) if isinstance(records, str) else tuple(records)
-
-
 def _zone(**by_type: Records | None) -> dict[str, dict[str, tuple[str, ...]]]:
     zone: dict[str, dict[str, tuple[str, ...]]] = {}
     for kind, records in by_type.items():
         for owner, data in (records or {}).items():
-            zone.setdefault(owner.lower(), {})[kind] = _several(data)
+            zone.setdefault(owner.lower(), {})[kind] = several(data)
     for owner in list(zone):
-        for parent in _parents(owner):  # RFC 4592 §2.2.2: empty non-terminals exist
+        for parent in parents(owner):  # RFC 4592 §2.2.2: empty non-terminals exist
             zone.setdefault(parent, {})
     return zone
 
 
 def _is_below(name: str, zones: Collection[str]) -> bool:
-    return any(zone in zones for zone in (name, *_parents(name)))
-
-
-def _parents(name: str) -> Iterator[str]:
-    labels = name.split(".")
-    return (".".join(labels[cut:]) for cut in range(1, len(labels)))
+    return any(zone in zones for zone in (name, *parents(name)))
 
 
 def _reverse(owner: str) -> str:

@@ -73,7 +73,7 @@ async def eyes_on(zone: Zone, lab: Lab, directory: Path) -> AsyncIterator[Lookin
     zones[SHOP], ds = signed(SHOP, text, expiration=datetime.now(UTC) + zone.ends)
     if not zone.right_ds:
         _, ds = signed(SHOP, text, expiration=datetime.now(UTC) + zone.ends)
-    zones["."] += f"{SHOP} 2 IN NS {ANY_SERVER}\n{SHOP} 2 IN DS {ds}\n"
+    zones["example."] += f"{SHOP} 2 IN NS {ANY_SERVER}\n{SHOP} 2 IN DS {ds}\n"
     document: dict[str, Any] = yaml.safe_load(lab.config_path.read_text())
     document["resolver"]["nameservers"] = [f"127.0.0.1:{recursive}"]
     config = directory / "config.yaml"
@@ -110,7 +110,7 @@ async def test_what_a_validating_resolver_makes_of_a_zone(
         assert await found(eyes, "dane") == (_worst(zone.dane), zone.dane)
         assert await found(eyes, "ns") == (_worst(zone.ns), zone.ns)
         for bogus in findings(await eyes.at("ns", "shop.example"), "delegation"):
-            assert bogus.finding.evidence == "dnssec bogus", "what the resolver says (RFC 8914)"
+            assert "dnssec bogus" in bogus.finding.evidence, "what the resolver says (RFC 8914)"
         if zone is GOOD:
             shown = {sample.gauge: sample.value for sample in by_dane.outcome.samples}
             assert shown == {"dane_hosts": 2.0}
