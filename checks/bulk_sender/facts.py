@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from monitor.check import PastResult
 from monitor.model import SenderTarget, Status
+from monitor.protocol.platforms import includes_of
 from monitor.protocol.psl import registrable_domain
 
 
@@ -13,7 +14,7 @@ class Fact(StrEnum):
     """Something that holds or does not."""
 
     SPF = "spf"
-    """The domain has a usable SPF record, and it lets the sender's addresses pass."""
+    """The envelope domain has a usable SPF record, and it lets the sender's servers pass."""
     DKIM = "dkim"
     """Verifiers can use the keys that the sender signs with."""
     DMARC = "dmarc"
@@ -28,12 +29,14 @@ class Fact(StrEnum):
 class Verdict:
     """Whether a fact holds: True, False, or None where that is not known, with the reason.
 
-    `causes` are the codes of the findings because of which it does not hold.
+    `causes` are the codes of the findings because of which it does not hold. `beyond_us`: it lies with
+    the platform, and nothing that we declare or mend would tell.
     """
 
     holds: bool | None
     reason: str = ""
     causes: tuple[str, ...] = ()
+    beyond_us: bool = False
 
 
 Verdicts = Mapping[Fact, Verdict]
@@ -43,16 +46,18 @@ _SPF = frozenset(
         "spf.record_missing",
         "spf.record_invalid",
         "spf.several_records",
+        "spf.include_dead",
         "spf.include_broken",
         "spf.too_many_lookups",
         "spf.record_vanished",
         "spf.record_broken",
-        "spf.sender_not_authorised",
     }
 )
+_SPF_OF_SENDER = frozenset({"spf.sender_not_authorised", "spf.platform_not_included"})
 _DKIM = frozenset(
     {
         "dkim.key_missing",
+        "dkim.alias_dangling",
         "dkim.key_invalid",
         "dkim.key_revoked",
         "dkim.key_too_short",
@@ -71,7 +76,7 @@ _DMARC = frozenset(
 )
 _PTR = frozenset({"rdns.missing", "rdns.not_confirmed"})
 
-BREAKING = _SPF | _DKIM | _DMARC | _PTR
+BREAKING = _SPF | _SPF_OF_SENDER | _DKIM | _DMARC | _PTR
 """The codes of other checks by which a fact does not hold."""
 
 
@@ -96,7 +101,9 @@ def all_hold(wanted: Iterable[Fact], known: Verdicts) -> Verdict:
     if not decisive:
         return Verdict(True)
     causes = tuple(dict.fromkeys(cause for verdict in false for cause in verdict.causes))
-    return Verdict(decisive[0].holds, "; ".join(v.reason for v in decisive), causes)
+    reason = "; ".join(verdict.reason for verdict in decisive)
+    beyond_us = not false and all(verdict.beyond_us for verdict in unknown)
+    return Verdict(decisive[0].holds, reason, causes, beyond_us)
 
 
 def _of(results: Sequence[PastResult], check: str, *targets: str) -> list[PastResult]:
@@ -118,10 +125,19 @@ def _judged(
 
 
 def _spf(target: SenderTarget, results: Sequence[PastResult]) -> Verdict:
-    domain = _judged(_of(results, "spf", target.domain), _SPF, "spf", target.domain)
-    if domain.holds is not True or not target.addresses:
-        return domain
-    return _judged(_of(results, "spf", target.name), _SPF, "spf", target.name)
+    """By the domain's own record, where it is an envelope domain of the sender's; and by what is seen of the sender."""
+    envelopes = target.envelope_domains or (target.domain,)
+    if target.domain in envelopes:
+        domain = _judged(_of(results, "spf", target.domain), _SPF, "spf", target.domain)
+        if domain.holds is not True:
+            return domain
+    if not target.addresses and not includes_of(target.platform):
+        return Verdict(None, f"`addresses` of {target.sender} are not declared")
+    sender = _judged(_of(results, "spf", target.name), _SPF_OF_SENDER, "spf", target.name)
+    if sender.causes == ("spf.platform_not_included",) and not target.envelope_domains:
+        # Most platforms have an envelope domain of their own: without one declared it may all be well.
+        return Verdict(None, f"`envelope_domains` of {target.sender} are not declared")
+    return sender
 
 
 def _dkim(target: SenderTarget, results: Sequence[PastResult]) -> Verdict:
@@ -146,6 +162,8 @@ def _dkim(target: SenderTarget, results: Sequence[PastResult]) -> Verdict:
 
 
 def _ptr(target: SenderTarget, results: Sequence[PastResult]) -> Verdict:
+    if not target.addresses and includes_of(target.platform):
+        return Verdict(None, f"it sends from addresses of {target.platform}", beyond_us=True)
     if not target.addresses:
         return Verdict(None, f"`addresses` of {target.sender} are not declared")
     return _judged(_of(results, "rdns", *target.addresses), _PTR, "rdns", target.addresses[0])
