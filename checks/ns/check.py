@@ -84,9 +84,15 @@ async def _zone_looks(target: DomainTarget, world: World) -> list[Look]:
     return [*looks, *await _server_looks(target.name, ns, world)]
 
 
+_OURS = frozenset({DnsStatus.ERROR, DnsStatus.REFUSED})
+"""What comes from our own resolver, or from how we ask it: no word of the domain's servers."""
+
+
 async def _delegation(target: DomainTarget, soa: DnsAnswer, world: World) -> Look:
     if soa.known and soa.status is not DnsStatus.NXDOMAIN:
         return evaluate.delegation(target, soa, None)
+    if soa.status in _OURS:
+        return Look.unknown(evaluate.DELEGATION, soa.blindness)
     if (ours := await world.canaries.resolver()) is not None:
         return Look.unknown(evaluate.DELEGATION, ours)
     seen: SecureAnswer | None = None

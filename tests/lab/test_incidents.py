@@ -423,7 +423,7 @@ async def test_incidents_compose_and_end_in_any_order(lab: Lab) -> None:
     listed = record("10.2.0.192.zen.lab.example", "A")
     for name in ("dmarc-weakened", "address-listed", "dmarc-vanished", "dmarc-vanished"):
         await lab.start_incident(name)
-    assert await probe(lab) == "NXDOMAIN"
+    assert await probe(lab) == "NODATA"
     assert await listed(lab) == {"127.0.0.2"}
     await lab.end_incident("dmarc-vanished")
     assert await probe(lab) == {DMARC.format("none", "")}

@@ -55,6 +55,8 @@ BLIND = {
     "needs": "dns",
 }
 LISTED = {"alertname": "Listed", "severity": "page", "needs": "dns"}
+BOGUS = {"alertname": "DeliverabilityDomainUnresolvable", "severity": "page", "needs": "dns"}
+DANE = {"alertname": "DeliverabilityDaneBroken", "severity": "page", "needs": "dns"}
 BOUNCES = {"alertname": "Bounces", "severity": "page"}
 WEAK = {"alertname": "Weak", "severity": "ticket"}
 SMTP, MX = {"check": "smtp"}, {"check": "mx"}
@@ -89,6 +91,8 @@ def alertmanager_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ),
         pytest.param([EGRESS, BLIND | A | SMTP], {"DeliverabilityBlind"}, id="port 25"),
         pytest.param([EGRESS, BLIND | A | MX], set(), id="port 25 explains no other check"),
+        pytest.param([BOGUS | A, DANE | A], {"DeliverabilityDaneBroken"}, id="bogus DNSSEC"),
+        pytest.param([BOGUS | A, DANE | B], set(), id="bogus DNSSEC of another domain"),
         pytest.param([BOUNCES | A, WEAK | A], {"Weak"}, id="page silences ticket"),
         pytest.param([BOUNCES | A, WEAK | B], set(), id="of its own domain only"),
         pytest.param([BOUNCES | A, BLIND | A], set(), id="never one about the monitor"),
