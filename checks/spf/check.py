@@ -81,7 +81,8 @@ class SpfCheck:
         if isinstance(target, SenderTarget):
             return Outcome(await senders.looks(target, world))
         answer, _ = await asyncio.gather(
-            world.authorities.ask(target.name, "TXT"), tree.ask_ahead(target.name, world)
+            world.authorities.ask(target.name, "TXT", watched=spf.is_spf),
+            tree.ask_ahead(target.name, world),
         )
         if not answer.known:
             looks = tuple(

@@ -1,6 +1,6 @@
 """What a check asks of the DNS: a resolver, the authoritative servers themselves, and DNSSEC."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -122,15 +122,23 @@ class Delegation:
     reason: str = ""
 
 
+def every_record(_record: str) -> bool:
+    """All records of an answer are compared."""
+    return True
+
+
 class Authorities(Protocol):
     """Asks the servers that a zone is served by, past every resolver; never raises for what they send."""
 
-    async def ask(self, name: str, rtype: str) -> DnsAnswer:
+    async def ask(
+        self, name: str, rtype: str, *, watched: Callable[[str], bool] = every_record
+    ) -> DnsAnswer:
         """The answer that all authoritative servers of the name's zone give.
 
         Where they differ, `disagreement` says who says what, and the rest is the resolver's answer. Where
         none of them can be reached, the resolver's answer counts. For a record that is watched: a
-        resolver may still have the old one.
+        resolver may still have the old one. Only records that are `watched` are compared: others may
+        stand at the same name.
         """
         ...
 

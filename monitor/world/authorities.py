@@ -1,7 +1,7 @@
 """The servers that zones are served by, asked themselves: what they agree on, and who says otherwise."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -10,7 +10,15 @@ import dns.rcode
 import dns.rdatatype
 from dns.message import Message
 
-from monitor.check import Delegation, DnsAnswer, DnsClient, DnsStatus, Question, ServerAnswer
+from monitor.check import (
+    Delegation,
+    DnsAnswer,
+    DnsClient,
+    DnsStatus,
+    Question,
+    ServerAnswer,
+)
+from monitor.check.dns import every_record
 from monitor.world.dns_exchange import over_udp
 from monitor.world.dns_message import (
     Asking,
@@ -36,8 +44,14 @@ _ROOT = "."
 _LONGEST_SHOWN = 200
 
 
-def compared(answer: DnsAnswer, said: Sequence[ServerAnswer]) -> DnsAnswer:
+def compared(
+    answer: DnsAnswer,
+    said: Sequence[ServerAnswer],
+    watched: Callable[[str], bool] = every_record,
+) -> DnsAnswer:
     """What the authoritative servers agree on, else the resolver's `answer` with their disagreement.
+
+    Of their records those that are `watched` count.
 
     The resolver's answer also counts where no server could be heard, where it is not known (a validating
     resolver refuses what receivers refuse), and for an alias, which belongs to other servers.
@@ -48,7 +62,7 @@ def compared(answer: DnsAnswer, said: Sequence[ServerAnswer]) -> DnsAnswer:
         return answer
     views: dict[frozenset[str], list[str]] = {}
     for one in heard:
-        views.setdefault(frozenset(one.answer.records), []).append(one.server)
+        views.setdefault(frozenset(filter(watched, one.answer.records)), []).append(one.server)
     if len(views) > 1:
         told = "; ".join(map(_told, views.values(), views))
         return replace(answer, disagreement=f"the name servers disagree: {told}")
@@ -76,13 +90,15 @@ class AuthorityWatch:
         self._guard = guard
         self._asked: dict[tuple[Nameserver, Question], asyncio.Task[Message]] = {}
 
-    async def ask(self, name: str, rtype: str) -> DnsAnswer:
+    async def ask(
+        self, name: str, rtype: str, *, watched: Callable[[str], bool] = every_record
+    ) -> DnsAnswer:
         """The answer that all servers of the name's zone give."""
         name = _normal(name)
         answer, zone = await asyncio.gather(self._resolver.ask(name, rtype), self._zone_of(name))
         if zone is None or not answer.known:
             return answer
-        return compared(answer, await self.each(zone, name, rtype))
+        return compared(answer, await self.each(zone, name, rtype), watched)
 
     async def each(self, zone: str, name: str, rtype: str) -> tuple[ServerAnswer, ...]:
         """What each server of `zone` says."""

@@ -1,6 +1,6 @@
 """Authoritative servers and DNSSEC of a fake world, from its data and from what differs from them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from monitor.check import (
@@ -14,6 +14,7 @@ from monitor.check import (
     Signature,
     Validation,
 )
+from monitor.check.dns import every_record
 from monitor.world.authorities import compared
 
 Records = Mapping[str, str | Sequence[str]]
@@ -38,10 +39,12 @@ class FakeAuthorities:
         self._delegations = {zone: several(names) for zone, names in delegations.items()}
         self._glue = {server: several(addresses) for server, addresses in glue.items()}
 
-    async def ask(self, name: str, rtype: str) -> DnsAnswer:
+    async def ask(
+        self, name: str, rtype: str, *, watched: Callable[[str], bool] = every_record
+    ) -> DnsAnswer:
         """The data, with the disagreement of the listed servers."""
         answer = await self._dns.ask(name, rtype)
-        return compared(answer, await self._of_zone(name, rtype))
+        return compared(answer, await self._of_zone(name, rtype), watched)
 
     async def each(self, zone: str, name: str, rtype: str) -> tuple[ServerAnswer, ...]:
         """One answer for each server that the zone's NS records name."""
