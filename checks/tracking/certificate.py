@@ -8,8 +8,8 @@ from monitor.model import Finding, Severity
 from monitor.protocol.tls import names_match
 
 _DAY = 86400.0
-# Of a short-lived certificate the last part of its life, so that a renewal in time is no finding.
-_WARNING_SHARE, _CRITICAL_SHARE = 1 / 3, 1 / 8
+# Of a short-lived certificate the last part of its life: programs begin to renew when a third is left.
+_WARNING_SHARE, _CRITICAL_SHARE = 1 / 4, 1 / 8
 
 
 @dataclass(frozen=True, slots=True)

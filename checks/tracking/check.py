@@ -37,7 +37,7 @@ _DAY = 86400.0
 
 
 class TrackingSettings(Settings):
-    """When a certificate's end is near; of a short-lived one, the last third and eighth of its life."""
+    """When a certificate's end is near; of a short-lived one, the last quarter and eighth of its life."""
 
     certificate_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 21
     certificate_critical_days: Annotated[
