@@ -49,7 +49,7 @@ def _joined(url: str, location: str) -> str:
 
 async def _failed(reply: HttpsReply, world: World) -> Fetched:
     said = f"{reply.url}: {reply.reason}"
-    if reply.failure is HttpsFailure.FORBIDDEN:
+    if reply.failure in {HttpsFailure.FORBIDDEN, HttpsFailure.UNABLE}:
         return Fetched(ours=said)
     if reply.failure is HttpsFailure.RESOLVE:
         return await _unresolved(reply, world)

@@ -159,7 +159,7 @@ async def _fetch(domain: str, world: World) -> _Fetched:
     reply = await world.https.get(evaluate.policy_url(domain))
     if reply.failure is HttpsFailure.RESOLVE:
         return await _unresolved(domain, reply, world)
-    if reply.failure is HttpsFailure.FORBIDDEN:
+    if reply.failure in {HttpsFailure.FORBIDDEN, HttpsFailure.UNABLE}:
         return _Fetched(ours=f"{reply.url}: {reply.reason}")
     if reply.failure in {HttpsFailure.CONNECT, HttpsFailure.TIMEOUT}:
         ours = await world.canaries.egress(_HTTPS_PORT)

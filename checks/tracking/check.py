@@ -143,7 +143,7 @@ def _results(target: DomainTarget, host: str, world: World) -> Sequence[PastResu
 async def _our_trouble(reply: HttpsReply, world: World) -> str:
     """Why nothing was learnt, though we tried: "" where something was."""
     said = f"{reply.url}: {reply.reason}"
-    if reply.failure in {HttpsFailure.FORBIDDEN, HttpsFailure.RESOLVE}:
+    if reply.failure in {HttpsFailure.FORBIDDEN, HttpsFailure.UNABLE, HttpsFailure.RESOLVE}:
         return said
     if reply.failure in {HttpsFailure.CONNECT, HttpsFailure.TIMEOUT} and reply.tls is None:
         ours = await world.canaries.egress(_HTTPS_PORT)

@@ -158,12 +158,16 @@ class SmtpAuditor(Protocol):
 
 
 class HttpsFailure(StrEnum):
-    """Why there is no whole reply. `connect` and `timeout` may be our own network's fault."""
+    """Why there is no whole reply. `connect` and `timeout` may be our own network's fault.
+
+    `forbidden` and `unable` say nothing of the server: we may not ask it, or have not what it takes.
+    """
 
     RESOLVE = "resolve"
     CONNECT = "connect"
     TIMEOUT = "timeout"
     FORBIDDEN = "forbidden"
+    UNABLE = "unable"
     TLS = "tls"
     PROTOCOL = "protocol"
     TOO_LARGE = "too_large"

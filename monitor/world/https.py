@@ -48,6 +48,9 @@ _IDENTITY = f"deliverability-monitor/{version('deliverability-monitor')}"
 _NO_LIMIT_OF_ITS_OWN = ClientTimeout(total=None, sock_connect=None)
 
 
+_RESOLVING = "resolving the name"
+
+
 class _EndedError(Exception):
     """There will be no whole reply."""
 
@@ -59,10 +62,11 @@ class _EndedError(Exception):
 
 @dataclass(slots=True)
 class _Notes:
-    """What the exchange under way has shown so far."""
+    """What the exchange under way has shown so far; `silent` is which kind of address was not told."""
 
     url: str
-    phase: str = "resolving the name"
+    phase: str = _RESOLVING
+    silent: str = ""
     status: int | None = None
     content_type: str = ""
     location: str = ""
@@ -141,7 +145,8 @@ class HttpsGetter:
                 await self._exchange(notes, limit)
         except TimeoutError:
             reason = f"not finished within {self._total_seconds:g} s ({notes.phase})"
-            end = _EndedError(HttpsFailure.TIMEOUT, reason)
+            resolving = notes.phase == _RESOLVING
+            end = _EndedError(HttpsFailure.RESOLVE if resolving else HttpsFailure.TIMEOUT, reason)
         except _EndedError as error:
             end = error
         return notes.reply(self._clock.monotonic() - started, end)
@@ -149,7 +154,7 @@ class HttpsGetter:
     async def _exchange(self, notes: _Notes, limit: int) -> None:
         url = _checked(notes.url)
         host = (url.raw_host or "").removesuffix(".")
-        addresses = self._permitted(host, await self._addresses(host))
+        addresses = self._permitted(host, await self._addresses(host, notes))
         notes.phase = "connecting"
         transport, protocol = await self._connect(addresses, host, notes)
         try:
@@ -161,16 +166,16 @@ class HttpsGetter:
             # Not closed: an orderly end of TLS would wait for the server, and read what it still sends.
             transport.abort()
 
-    async def _addresses(self, host: str) -> list[str]:
+    async def _addresses(self, host: str, notes: _Notes) -> list[str]:
         """A few addresses of both families, by turns."""
         if _is_address(host):
             return [host]
         answers = await self._resolver.ask_many([Question(host, "A"), Question(host, "AAAA")])
         by_turns = chain.from_iterable(zip_longest(*(answer.records for answer in answers)))
         found = [address for address in by_turns if address is not None]
+        notes.silent = "; ".join(answer.blindness for answer in answers if not answer.known)
         if not found:
-            silent = [answer.blindness for answer in answers if not answer.known]
-            reason = "; ".join(silent) or f"{host} has no address ({answers[0].status})"
+            reason = notes.silent or f"{host} has no address ({answers[0].status})"
             raise _EndedError(HttpsFailure.RESOLVE, reason)
         return found
 
@@ -184,7 +189,7 @@ class HttpsGetter:
     async def _connect(
         self, addresses: list[str], host: str, notes: _Notes
     ) -> tuple[asyncio.Transport, ResponseHandler]:
-        failures, loop = [], asyncio.get_running_loop()
+        failures, refused, loop = [], False, asyncio.get_running_loop()
         for address in addresses:
             try:
                 async with asyncio.timeout(self._connect_seconds):
@@ -193,6 +198,7 @@ class HttpsGetter:
             except OSError as error:  # TimeoutError is one
                 trouble = connect_trouble(error, self._connect_seconds)
                 failures.append(f"{address}: {trouble}")
+                refused = refused or isinstance(error, ConnectionRefusedError)
                 continue
             notes.phase = "TLS handshake"
             with _handshake():
@@ -204,12 +210,20 @@ class HttpsGetter:
                     ssl_handshake_timeout=self._total_seconds,
                 )
         reason = f"no connection to {host} port {HTTPS_PORT}: {'; '.join(failures)}"
+        if notes.silent:
+            # It may have another address, where it answers.
+            raise _EndedError(HttpsFailure.RESOLVE, f"{notes.silent}; {reason}")
+        if not refused and all(ip_address(address).version == 6 for address in addresses):  # noqa: PLR2004
+            # Many networks that look have no IPv6, and the canaries tell of IPv4.
+            raise _EndedError(HttpsFailure.UNABLE, f"{reason}; it has IPv6 addresses only")
         raise _EndedError(HttpsFailure.CONNECT, reason)
 
     def _judged(self, transport: asyncio.Transport, host: str, notes: _Notes) -> TlsSession:
         """The session where it is good enough to ask anything; noted in any case."""
         tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
         notes.tls = session = read_session(tls, self._store, moment(self._clock.now()))
+        if session.untrusted is not None and self._store.is_empty:
+            raise _EndedError(HttpsFailure.UNABLE, session.untrusted)
         if session.untrusted is not None:
             raise _EndedError(HttpsFailure.TLS, session.untrusted)
         names = session.chain[0].names

@@ -57,6 +57,11 @@ class TrustStore:
         own = x509.load_pem_x509_certificates(extra.read_bytes()) if extra is not None else []
         return cls([*own, *_system_anchors()])
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no authority to trust at all, which is this machine's trouble."""
+        return self._store is None
+
     def distrust(self, chain: Sequence[x509.Certificate], at: datetime) -> str | None:
         """Why the chain (leaf first, any order after) leads to none of our anchors at that time (UTC)."""
         if not chain:

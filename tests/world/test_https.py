@@ -270,6 +270,37 @@ async def test_a_host_with_an_ipv6_address_only_is_reached() -> None:
         server.close()
 
 
+async def test_ipv6_that_does_not_leave_here_says_nothing_of_a_host_that_has_no_other_address() -> (
+    None
+):
+    unroutable = FakeWorld(aaaa={HOST: ["100::1"]})  # RFC 6666: discarded, wherever it gets
+    client = getter(1, resolver=unroutable, allow=("100::/64",), connect_seconds=0.2)
+    reply = await client.get(URL)
+    assert (reply.failure, reply.tls) == (HttpsFailure.UNABLE, None)
+    assert "100::1" in reply.reason
+
+
+async def test_a_host_of_which_one_kind_of_address_is_not_told_may_answer_at_another() -> None:
+    world = FakeWorld(aaaa={HOST: ["::1"]}, fail={f"{HOST} A": DnsStatus.SERVFAIL})
+    reply = await getter(1, resolver=world).get(URL)
+    assert reply.failure is HttpsFailure.RESOLVE
+    assert "servfail" in reply.reason
+
+
+async def test_a_machine_without_authorities_judges_no_certificate(tcp_server: StartTcp) -> None:
+    client = HttpsGetter(
+        guard=AddressGuard(
+            allow=["127.0.0.0/8"], ports={443: await tcp_server(Site(response()), ssl=GOOD)}
+        ),
+        resolver=FakeWorld(a={HOST: ["127.0.0.1"]}),
+        store=TrustStore([]),
+        clock=SystemClock(),
+    )
+    reply = await client.get(URL)
+    assert reply.failure is HttpsFailure.UNABLE
+    assert "ca-certificates" in reply.reason
+
+
 async def test_the_configured_source_address_is_used(tcp_server: StartTcp) -> None:
     site = Site(response())
     port = await tcp_server(site, ssl=GOOD)
