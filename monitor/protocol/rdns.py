@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from monitor.model import Address
 from monitor.protocol.names import folded
+from monitor.protocol.psl import registrable_domain
 
 # Words that access providers put into the names of customers' lines; receivers refuse these.
 _ACCESS_WORDS = frozenset(
@@ -51,12 +52,13 @@ def generic_reason(name: str, address: Address) -> str:
     """Why a PTR name looks made by a machine for any customer; "" where it looks like a mail host's.
 
     A heuristic, like those of the receivers: the address is written in the name, or a word such as
-    ``dsl`` or ``dynamic`` is a part of it.
+    ``dsl`` or ``dynamic`` is a part of it, below the domain that somebody registered.
     """
     host = folded(name)
     if _holds_address(host, address):
         return "the address is written in the name"
-    word = next((word for word in re.findall(r"[a-z]+", host) if word in _ACCESS_WORDS), None)
+    below = host.removesuffix(registrable_domain(host) or "")
+    word = next((word for word in re.findall(r"[a-z]+", below) if word in _ACCESS_WORDS), None)
     return f"the name says `{word}`" if word else ""
 
 
