@@ -32,7 +32,7 @@ def of_record(target: DomainTarget, every: Sequence[str]) -> tuple[Finding, ...]
     domain, texts = target.name, [text for text in every if spf.is_spf(text)]
     if not texts:
         # What a parked domain must say is judged by the check `parked`.
-        return () if target.role is Role.PARKED else (_missing(domain),)
+        return () if target.role is Role.PARKED else (_missing(target),)
     if len(texts) > 1:
         return (
             Finding(
@@ -61,7 +61,16 @@ def of_record(target: DomainTarget, every: Sequence[str]) -> tuple[Finding, ...]
     )
 
 
-def _missing(domain: str) -> Finding:
+def _missing(target: DomainTarget) -> Finding:
+    domain, senders = target.name, target.senders
+    envelopes = [sender.envelope_domains or (domain,) for sender in senders]
+    if senders and not any(domain in names for names in envelopes):
+        return Finding(
+            "record_missing",
+            f"{domain} has no SPF record; no declared sender has it in its envelope",
+            fix=f'Publish, so that nobody else does: {domain}. IN TXT "v=spf1 ~all"',
+            severity=Severity.INFO,
+        )
     return Finding(
         "record_missing",
         f"{domain} has no SPF record",
