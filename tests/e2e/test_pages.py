@@ -114,7 +114,10 @@ async def _blind(house: House, check: str) -> bool:
     )
 
 
-AN_HOUR_OF_LOOKS = {"dmarc": 12, "ns": 12, "blocklist": 1, "smtp": 4, "spf": 2, "dkim": 1, "mx": 2}
+AN_HOUR_OF_LOOKS = {
+    "dmarc": 12, "ns": 12, "blocklist": 1, "smtp": 4, "spf": 2, "dkim": 1, "mx": 2, "mta_sts": 4,
+    "tls_rpt": 1, "rdns": 2, "dane": 1, "bimi": 1, "tracking": 1, "parked": 1,
+}  # fmt: skip
 """At least as many looks as an hour has at the checks' default intervals."""
 
 
