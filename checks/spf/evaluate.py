@@ -234,7 +234,24 @@ def _of_included(domain: str, record: SpfRecord, tree: Tree, evidence: str) -> I
         if everyone:
             yield _pass_all(domain, f"{everyone} of the included {name}", evidence)
         elif included and name == redirect and included.redirect is None:
-            yield from _of_all(domain, f"redirect={name}", included.all_qualifier)
+            yield from _of_redirect(domain, name, included.all_qualifier, evidence)
+
+
+def _of_redirect(
+    domain: str, name: str, qualifier: Qualifier | None, evidence: str
+) -> Iterator[Finding]:
+    if qualifier not in {None, Qualifier.NEUTRAL}:
+        return
+    says = "has no `all` at its end" if qualifier is None else "ends with `?all`"
+    yield Finding(
+        "no_all" if qualifier is None else "neutral_all",
+        f"the record of {name}, which decides for {domain} (redirect), {says}: receivers answer neutral for "
+        "everyone else",
+        # RFC 7208 §6.1: beside `all` a redirect is ignored.
+        fix=f"End the record of {name} with `~all`. Add none to that of {domain}: it would switch off its redirect, "
+        "and with it all senders",
+        evidence=evidence,
+    )
 
 
 def _lines(costs: Sequence[Cost], depth: int = 0) -> Iterator[str]:

@@ -13,7 +13,7 @@ from ipaddress import (
 )
 
 from checks.spf import tree
-from monitor.check import World
+from monitor.check import DnsAnswer, World
 from monitor.model import Address, DomainTarget, Finding, Look, SenderTarget, Severity
 from monitor.protocol import psl, spf
 from monitor.protocol.platforms import includes_of
@@ -67,7 +67,7 @@ async def _at_addresses(target: SenderTarget, envelope: str, world: World) -> Lo
         # The gravest first; what is already wrong stays wrong whatever the rest says.
         refused.sort(key=lambda one: one.severity is not Severity.CRITICAL)
         own = await world.dns.ask(envelope, "TXT")
-        return Look.known(envelope, (_not_authorised(target, envelope, refused, own.records),))
+        return Look.known(envelope, (_not_authorised(target, envelope, refused, own),))
     if blind:
         return Look.unknown(envelope, blind[0].verdict.reason)
     return Look.known(envelope)
@@ -83,7 +83,7 @@ async def _verdict(address: Address, envelope: str, helo: str, world: World) -> 
 
 
 def _not_authorised(
-    target: SenderTarget, envelope: str, refused: Sequence[_Judged], texts: Sequence[str]
+    target: SenderTarget, envelope: str, refused: Sequence[_Judged], own: DnsAnswer
 ) -> Finding:
     first, others = refused[0], len(refused) - 1
     more = f" and {others} other address{'es' * (others > 1)}" if others else ""
@@ -91,7 +91,7 @@ def _not_authorised(
         "sender_not_authorised",
         f"{target.sender} sends as {envelope} from {first.address}{more}, and receivers answer "
         f"{first.verdict.result}: {first.verdict.reason}",
-        fix=_advice(target, envelope, refused, texts),
+        fix=_advice(target, own, refused),
         evidence="\n".join(
             (
                 *(f"{one.address}: {one.verdict.result}" for one in refused[:_SHOWN]),
@@ -102,24 +102,27 @@ def _not_authorised(
     )
 
 
-def _advice(
-    target: SenderTarget, envelope: str, refused: Sequence[_Judged], texts: Sequence[str]
-) -> str:
-    records = [text for text in texts if spf.is_spf(text)]
+def _advice(target: SenderTarget, own: DnsAnswer, refused: Sequence[_Judged]) -> str:
+    records = [text for text in own.records if spf.is_spf(text)]
     if not records:
-        return _publish(envelope, _terms(target, refused, None), _NOBODY_ELSE)
+        return _publish(own, _terms(target, refused, None), _NOBODY_ELSE)
     try:
         record = spf.parse(*records)
     except (SpfError, TypeError):
-        return f"Correct the SPF record of {envelope} first: {refused[0].verdict.reason}"
+        return f"Correct the SPF record of {_place(own)} first: {refused[0].verdict.reason}"
     # In front it is reached first, whatever stands behind it, and addresses cost no lookup.
-    return _publish(envelope, _terms(target, refused, record), records[0])
+    return _publish(own, _terms(target, refused, record), records[0])
 
 
-def _publish(envelope: str, terms: str, record: str) -> str:
+def _place(own: DnsAnswer) -> str:
+    """Where the record stands: nothing may stand beside an alias (RFC 1034 §3.6.2)."""
+    return own.canonical_name or own.question.name
+
+
+def _publish(own: DnsAnswer, terms: str, record: str) -> str:
     """The record with these terms in front of its own."""
-    own = record[len("v=spf1") :].split()
-    return f'Publish: {envelope}. IN TXT "{" ".join(("v=spf1", terms, *own))}"'
+    others = record[len("v=spf1") :].split()
+    return f'Publish: {_place(own)}. IN TXT "{" ".join(("v=spf1", terms, *others))}"'
 
 
 def _terms(target: SenderTarget, refused: Sequence[_Judged], record: SpfRecord | None) -> str:
@@ -151,15 +154,13 @@ async def _at_platform(target: SenderTarget, envelope: str, world: World) -> Loo
         return Look.known(envelope)
     if verdict and verdict.result is Result.TEMPERROR:
         return Look.unknown(envelope, verdict.reason)
-    look = await _by_names(target, envelope, own.records, world)
+    look = await _by_names(target, envelope, own, world)
     # Without one of its addresses it is not known that none of them passes.
     return Look.unknown(envelope, blindness) if blindness and look.findings else look
 
 
-async def _by_names(
-    target: SenderTarget, envelope: str, texts: Sequence[str], world: World
-) -> Look:
-    records = [text for text in texts if spf.is_spf(text)]
+async def _by_names(target: SenderTarget, envelope: str, own: DnsAnswer, world: World) -> Look:
+    records = [text for text in own.records if spf.is_spf(text)]
     try:
         record = spf.parse(*records) if records else SpfRecord()
     except (SpfError, TypeError):
@@ -170,7 +171,7 @@ async def _by_names(
         return Look.known(envelope)
     if found.count.unanswered:
         return Look.unknown(envelope, found.blindness)
-    return Look.known(envelope, (_not_included(target, envelope, includes[0], records),))
+    return Look.known(envelope, (_not_included(target, own, includes[0], records),))
 
 
 async def _an_address(include: str, world: World) -> tuple[Address | None, str]:
@@ -203,10 +204,10 @@ def _belongs(name: str, includes: Sequence[str]) -> bool:
 
 
 def _not_included(
-    target: SenderTarget, envelope: str, include: str, records: Sequence[str]
+    target: SenderTarget, own: DnsAnswer, include: str, records: Sequence[str]
 ) -> Finding:
     declared = bool(target.envelope_domains)
-    publish = _publish(envelope, f"include:{include}", records[0] if records else _NOBODY_ELSE)
+    publish = _publish(own, f"include:{include}", records[0] if records else _NOBODY_ELSE)
     otherwise = (
         "; or declare the sender's `addresses`, where it has its own"
         if declared
@@ -214,7 +215,7 @@ def _not_included(
     )
     return Finding(
         "platform_not_included",
-        f"{target.sender} sends as {envelope} by {target.platform}, whose servers the SPF record does not admit",
+        f"{target.sender} sends as {own.question.name} by {target.platform}, whose servers the SPF record does not admit",
         fix=publish + otherwise,
         evidence="\n".join(records),
         # Most platforms have an envelope domain of their own: without one declared it may all be well.
