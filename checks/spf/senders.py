@@ -63,9 +63,9 @@ async def _at_addresses(target: SenderTarget, envelope: str, world: World) -> Lo
         await asyncio.sleep(0)
     blind = [one for one in judged if one.verdict.result is Result.TEMPERROR]
     refused = [one for one in judged if one.verdict.result not in {Result.PASS, Result.TEMPERROR}]
-    if refused:
-        # The gravest first; what is already wrong stays wrong whatever the rest says.
-        refused.sort(key=lambda one: one.severity is not Severity.CRITICAL)
+    # The gravest first; what is gravely wrong stays so whatever the rest says, lesser trouble may hide a graver one.
+    refused.sort(key=lambda one: one.severity is not Severity.CRITICAL)
+    if refused and (not blind or refused[0].severity is Severity.CRITICAL):
         own = await world.dns.ask(envelope, "TXT")
         return Look.known(envelope, (_not_authorised(target, envelope, refused, own),))
     if blind:
