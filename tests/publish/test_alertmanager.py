@@ -90,6 +90,9 @@ def alertmanager_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             id="network",
         ),
         pytest.param([EGRESS, BLIND | A | SMTP], {"DeliverabilityBlind"}, id="port 25"),
+        pytest.param(
+            [EGRESS, BLIND | A | {"check": "dane"}], {"DeliverabilityBlind"}, id="port 25 of DANE"
+        ),
         pytest.param([EGRESS, BLIND | A | MX], set(), id="port 25 explains no other check"),
         pytest.param([BOGUS | A, DANE | A], {"DeliverabilityDaneBroken"}, id="bogus DNSSEC"),
         pytest.param([BOGUS | A, DANE | B], set(), id="bogus DNSSEC of another domain"),
