@@ -62,6 +62,14 @@ PUBLISHED = (
     Row("the same, 600,000 series published: CPU of a core", "cpu_percent", "%"),
     Row("the same, 600,000 series published: lateness, p99", "lateness_p99", "s", 2),
 )
+LOOK = (
+    Row("a full look at a domain, resolver 20 ms away", "seconds", "s", 1.5),
+    Row("a full look at a domain: CPU", "cpu_ms", "ms"),
+)
+BULK = (
+    Row("1,000 domains in bulk, resolver 20 ms away: time a domain", "ms_a_domain", "ms"),
+    Row("1,000 domains in bulk: CPU a domain", "cpu_ms_a_domain", "ms"),
+)
 JOBS = "APScheduler, a job a target"
 
 COMPARISONS = (
@@ -114,6 +122,8 @@ COMPARISONS = (
         (Row("STARTTLS probe: CPU of the client", "cpu_ms", "ms"),),
         place="lab",
     ),
+    Comparison("domains.py", "ours_one", "peer_one", "checkdmarc", LOOK, once=True),
+    Comparison("domains.py", "ours_bulk", "peer_bulk", "checkdmarc", BULK, once=True),
 )
 
 Measure = Callable[[str, str, str], Figures]
@@ -212,7 +222,7 @@ def machine() -> str:
     model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     libraries = ", ".join(
         f"{name} {version(name)}"
-        for name in ("apscheduler", "prometheus-client", "dnspython", "aiosmtplib")
+        for name in ("apscheduler", "prometheus-client", "dnspython", "aiosmtplib", "checkdmarc")
     )
     return (
         f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, "
