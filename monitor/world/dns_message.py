@@ -38,6 +38,14 @@ MOST_RECORDS = 256
 _HEADER = 12
 _QR, _QR_AND_OPCODE, _TC = 0x80, 0xF8, 0x02
 _LONGEST_REASON = 200
+_AD = 0x20
+_POINTER = 0xC0
+_PLAIN_OPT = 11
+_NO_ANSWER_ONE_AUTHORITY = b"\0\0\0\1"
+_QUICK: dict[int, DnsStatus] = {
+    dns.rcode.NOERROR: DnsStatus.NODATA,
+    dns.rcode.NXDOMAIN: DnsStatus.NXDOMAIN,
+}
 _ONE = b"\0\1"
 _IN = 1
 _LONGEST_LABEL, _LONGEST_NAME = 63, 253
@@ -142,10 +150,68 @@ def read_answer(question: Question, query: Query, wire: bytes) -> DnsAnswer:
         NotOursError: the bytes are no response to the query, or cannot be parsed.
         TruncatedError: it is to be had over TCP.
     """
+    quick = _quick_negative(question, query, wire)
+    if quick is not None:
+        return quick
     try:
         return answer_of(question, read_message(query, wire))
     except TooManyError as error:
         return failed(question, DnsStatus.ERROR, str(error))
+
+
+def _quick_negative(question: Question, query: Query, wire: bytes) -> DnsAnswer | None:
+    """The commonest answers of all: that there is nothing, with one SOA record; None for every other.
+
+    The same as `answer_of` says of them, at a tenth of its cost.
+    """
+    if not query.is_answered_by(wire):
+        return None
+    counts, rcode = wire[6:10], wire[3] & 0xF
+    if wire[2] & _TC or counts != _NO_ANSWER_ONE_AUTHORITY or rcode not in _QUICK:
+        return None
+    start = _after_name(wire, query.question_end)
+    if start is None or len(wire) < start + 10:
+        return None
+    rdtype, rdclass, ttl, length = struct.unpack_from("!HHIH", wire, start)
+    end = start + 10 + length
+    # A TTL with the highest bit set is zero (RFC 2181 §8); the SOA's names end before its five numbers.
+    if (rdtype, rdclass) != (dns.rdatatype.SOA, _IN) or ttl >> 31 or end > len(wire):
+        return None
+    names_end = _after_name(wire, _after_name(wire, start + 10))
+    if names_end is None or names_end + 20 != end or not _only_options(wire, end):
+        return None
+    (minimum,) = struct.unpack_from("!I", wire, end - 4)
+    return DnsAnswer(
+        question,
+        _QUICK[rcode],
+        ttl=min(ttl, minimum),
+        authenticated=bool(wire[3] & _AD),
+        canonical_name=question.name.lower().removesuffix(".") or ".",
+    )
+
+
+def _after_name(wire: bytes, at: int | None) -> int | None:
+    """Where a name ends; None where it is not whole, or of another kind than labels and pointers back."""
+    while at is not None and at < len(wire):
+        length = wire[at]
+        if length == 0:
+            return at + 1
+        if length >= _POINTER:
+            whole = at + 1 < len(wire)
+            target = ((length & 0x3F) << 8 | wire[at + 1]) if whole else at
+            return at + 2 if _HEADER <= target < at else None
+        at = at + 1 + length if length <= _LONGEST_LABEL else None
+    return None
+
+
+def _only_options(wire: bytes, at: int) -> bool:
+    """Whether nothing but an OPT record without options follows, which says no more than the header."""
+    rest = wire[at:]
+    if wire[10:12] == b"\0\0":
+        return not rest
+    is_plain = len(rest) == _PLAIN_OPT and rest[:3] == b"\0\0\x29" and rest[9:] == b"\0\0"
+    # The extended part of the response code, and the version, are both zero (RFC 6891 §6.1.3).
+    return wire[10:12] == _ONE and is_plain and rest[5:7] == b"\0\0"
 
 
 def read_message(query: Query, wire: bytes) -> dns.message.Message:
