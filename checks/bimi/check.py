@@ -87,7 +87,7 @@ class BimiCheck:
             Code("record_changed", Severity.INFO, "another logo, certificate or preference"),
             Code("certificate_missing", Severity.INFO, "a logo without a certificate"),
             Code("logo_advice", Severity.INFO, "the logo may look wrong"),
-            Code("not_published", Severity.INFO, "no logo, though DMARC would allow one"),
+            Code("missing", Severity.INFO, "no logo, though DMARC would allow one"),
         ),
         gauges=(
             Gauge(

@@ -58,7 +58,7 @@ def of_record(place: Place, texts: Sequence[str], *, ready: bool) -> tuple[Findi
     records = [text for text in texts if bimi.is_bimi(text)]
     meant = records or list(filter(_meant, texts))
     if not meant:
-        return (_not_published(place),) if ready else ()
+        return (_missing(place),) if ready else ()
     if len(records) > 1:
         wrong = f"{len(records)} records"
     elif records:
@@ -87,10 +87,10 @@ def _encrypted(address: str) -> str:
     return https if bimi.is_https_address(https) else ""
 
 
-def _not_published(place: Place) -> Finding:
+def _missing(place: Place) -> Finding:
     logo, mark = (f"https://{place.at}/bimi/{name}" for name in ("logo.svg", "mark.pem"))
     return Finding(
-        "not_published",
+        "missing",
         f"{place.domain} shows no logo beside its mail, though its DMARC is strong enough for one",
         fix=(
             f"If a logo is wanted: serve it as SVG Tiny PS at {logo}, buy a mark certificate (VMC or CMC) "

@@ -70,7 +70,7 @@ class MtaStsCheck:
             Code("content_type", Severity.WARNING, "the policy does not come as plain text"),
             Code("certificate_expiring", Severity.WARNING, "the policy host's certificate ends"),
             Code("policy_weakened", Severity.WARNING, "the mode protects less than accepted"),
-            Code("policy_vanished", Severity.WARNING, "the record is gone, not withdrawn"),
+            Code("record_vanished", Severity.WARNING, "the record is gone, not withdrawn"),
             Code("id_not_changed", Severity.WARNING, "the policy changed and its id did not"),
             Code("record_inconsistent", Severity.WARNING, "the name servers disagree"),
             Code("policy_changed", Severity.INFO, "another policy of the same mode"),
@@ -97,7 +97,7 @@ class MtaStsCheck:
             Classification.STRENGTHENED: "policy_strengthened",
             Classification.BROKEN: "id_not_changed",
             Classification.CHANGED: "policy_changed",
-            Classification.VANISHED: "policy_vanished",
+            Classification.VANISHED: "record_vanished",
             Classification.INCONSISTENT: "record_inconsistent",
         },
         # A parked domain takes no mail that could be protected.

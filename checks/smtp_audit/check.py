@@ -45,8 +45,8 @@ class SmtpAuditCheck:
         codes=(
             Code("open_relay", Severity.CRITICAL, "carries mail from anyone to anyone"),
             Code("starttls_injection", Severity.CRITICAL, "plaintext gets into the TLS session"),
-            Code("weak_protocol", Severity.WARNING, "TLS older than 1.2 is accepted"),
-            Code("weak_cipher", Severity.WARNING, "weak cipher suites are accepted"),
+            Code("tls_outdated", Severity.WARNING, "TLS older than 1.2 is accepted"),
+            Code("cipher_weak", Severity.WARNING, "weak cipher suites are accepted"),
             Code("renegotiation_insecure", Severity.WARNING, "no secure renegotiation"),
             Code("plaintext_auth", Severity.WARNING, "passwords are taken before TLS"),
         ),

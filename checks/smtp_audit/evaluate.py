@@ -110,7 +110,7 @@ def _weak_protocols(one: Audited) -> Iterator[Finding]:
     accepted = [version for version, taken in one.audit.protocols.items() if taken]
     if outdated := [version for version in accepted if is_outdated(version)]:
         yield Finding(
-            "weak_protocol",
+            "tls_outdated",
             f"{one.where} accepts {' and '.join(outdated)} (RFC 8996)",
             fix=(
                 "Allow TLS 1.2 and 1.3 only (postfix: smtpd_tls_protocols = >=TLSv1.2 and smtpd_tls_mandatory_protocols "
@@ -127,7 +127,7 @@ def _weak_ciphers(one: Audited) -> Iterator[Finding]:
     # Between servers nobody checks who answers, and without a certificate it is as good as with one (RFC 7672 §8.2).
     harmless = found == [Weakness.ANONYMOUS] and one.target.port == _SMTP_PORT
     yield Finding(
-        "weak_cipher",
+        "cipher_weak",
         f"{one.where} accepts weak cipher suites ({', '.join(found)})",
         fix=(
             "Exclude them (postfix: smtpd_tls_exclude_ciphers = aNULL, eNULL, EXPORT, DES, 3DES, RC4, MD5; "

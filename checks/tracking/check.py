@@ -74,7 +74,7 @@ class TrackingCheck:
             Code("foreign_domain", Severity.WARNING, "the host is under somebody else's domain"),
             Code("listed", Severity.WARNING, "the host's domain is on a blocklist"),
             Code("alias_changed", Severity.WARNING, "the host is another alias than accepted"),
-            Code("alias_inconsistent", Severity.WARNING, "the name servers disagree"),
+            Code("record_inconsistent", Severity.WARNING, "the name servers disagree"),
         ),
         gauges=(
             Gauge(
@@ -86,7 +86,7 @@ class TrackingCheck:
         drift_codes={
             Classification.CHANGED: "alias_changed",
             Classification.VANISHED: "alias_changed",
-            Classification.INCONSISTENT: "alias_inconsistent",
+            Classification.INCONSISTENT: "record_inconsistent",
         },
         applies=lambda target: bool(target.tracking_hosts),
         reads_results=True,

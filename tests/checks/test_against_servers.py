@@ -223,8 +223,8 @@ AUDITED: dict[str, tuple[dict[str, str], list[str]]] = {
         },
         ["open_relay"],
     ),
-    "old versions": ({**_CLOSED, "smtpd_tls_protocols": ">=TLSv1"}, ["weak_protocol"]),
-    "weak suites": ({**_CLOSED, "tls_medium_cipherlist": "ALL:eNULL:@SECLEVEL=0"}, ["weak_cipher"]),
+    "old versions": ({**_CLOSED, "smtpd_tls_protocols": ">=TLSv1"}, ["tls_outdated"]),
+    "weak suites": ({**_CLOSED, "tls_medium_cipherlist": "ALL:eNULL:@SECLEVEL=0"}, ["cipher_weak"]),
     "no TLS": ({**_CLOSED, **_PLAIN}, []),
 }
 QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")
