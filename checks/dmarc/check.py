@@ -1,6 +1,7 @@
 """The DMARC record of a domain: found as receivers find it, judged, and watched (RFC 9989)."""
 
 import asyncio
+from dataclasses import replace
 from typing import ClassVar
 
 from checks.dmarc import alignment, drift, evaluate, reports
@@ -9,6 +10,7 @@ from monitor.model import (
     Classification,
     DomainTarget,
     Drift,
+    Finding,
     Look,
     Outcome,
     Sample,
@@ -118,8 +120,21 @@ def _record(target: DomainTarget, discovery: Discovery, own: DnsAnswer) -> Look:
     in_force = policy.applied.value if policy else "absent"
     return Look.known(
         _SUBJECT,
-        evaluate.findings(discovery, own.records, target.role),
+        tuple(
+            _at_alias(own, found)
+            for found in evaluate.findings(discovery, own.records, target.role)
+        ),
         samples=(Sample("dmarc_policy", 1.0, {"policy": in_force}),),
         record=drift.watched(discovery, own.records),
         disputed=own.disagreement,
     )
+
+
+def _at_alias(own: DnsAnswer, found: Finding) -> Finding:
+    """The finding with whose record it is, where the name is an alias to somebody who keeps it for us."""
+    name, end = own.question.name, own.canonical_name
+    kept = any(map(dmarc.is_dmarc, own.records))
+    # Without a record there a wildcard of the zone answered: one of its own takes its place.
+    if not kept or end in {"", name} or f"{name}." not in found.fix:
+        return found
+    return replace(found, fix=f"{found.fix} ({name} is an alias: change it at {end})")
