@@ -24,6 +24,7 @@ import dns.rdtypes.nsbase
 import dns.rrset
 
 from monitor.check import DnsAnswer, DnsStatus, Question, Signature
+from monitor.world.dns_frame import UnfitError, readable
 
 PAYLOAD = 1232
 """EDNS buffer size in bytes: no fragments on any usual path (dnsflagday.net/2020)."""
@@ -303,8 +304,9 @@ def _negative(
     rcode: dns.rcode.Rcode,
     owner: dns.name.Name,
 ) -> DnsAnswer:
-    if any(records.rdclass != dns.rdataclass.IN for records in response.answer):
-        return failed(question, DnsStatus.ERROR, "answered with records of another class")
+    if response.answer and owner == response.question[0].name:
+        # RFC 2308 §2: that there is nothing is said by an empty answer, or by one that ends in a CNAME.
+        return failed(question, DnsStatus.ERROR, "answered with records that were not asked for")
     soa = next((s for s in response.authority if s.rdtype == dns.rdatatype.SOA), None)
     if soa is None and any(s.rdtype == dns.rdatatype.NS for s in response.authority):
         # RFC 2308 §2.2: name servers without SOA are a referral, which says nothing of the records.
