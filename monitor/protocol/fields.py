@@ -15,6 +15,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 # space may stand around the commas of `rua`.
 _VALUE = re.compile(r"[\x20-\x3A\x3C-\x7E\t]+")
 _WHITE_SPACE = " \t"
+MOST_FIELDS = 500
+"""Fields of a record that are read: real ones have two or three, and a hostile one should cost little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,13 @@ def has_version(text: str, version: str) -> bool:
 def read_fields(text: str) -> tuple[Field, ...] | Problem:
     """What follows the first semicolon, or the first thing for which senders take nothing of it.
 
-    Problem codes: ``empty_field`` (one semicolon may end the record, no more) and ``syntax``.
+    Problem codes: ``empty_field`` (one semicolon may end the record, no more), ``syntax`` and
+    ``too_many_fields`` (more than `MOST_FIELDS`).
     """
     fields: list[Field] = []
     for part, offset, last in _parts(text):
+        if len(fields) == MOST_FIELDS and part:
+            return Problem("too_many_fields", f"more than {MOST_FIELDS} fields", offset)
         if last and not part:
             break
         found = _read_field(part, offset)
@@ -54,7 +59,7 @@ def read_fields(text: str) -> tuple[Field, ...] | Problem:
 
 def _parts(text: str) -> Iterator[tuple[str, int, bool]]:
     """What stands between the semicolons after the first, where it starts, and whether it is the last."""
-    parts = text.split(";")
+    parts = text.split(";", MOST_FIELDS + 1)
     start = len(parts[0]) + 1
     for number, part in enumerate(parts[1:], 2):
         bare = part.lstrip(_WHITE_SPACE)

@@ -22,3 +22,14 @@ def is_host_name(text: str) -> bool:
 def folded(name: str) -> str:
     """Lower case, without the final dot: two names are the same when this is."""
     return name.lower().removesuffix(".")
+
+
+def with_parents(name: str) -> list[str]:
+    """The name and those above it, folded, the longest first; empty for what is too long to be a name.
+
+    >>> with_parents("mail.Example.com.")
+    ['mail.example.com', 'example.com', 'com']
+    """
+    text = folded(name)
+    labels = text.split(".") if len(text) <= _LONGEST_NAME else []
+    return [".".join(labels[cut:]) for cut in range(len(labels))]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monitor.model import PlatformClass, Provider
-from monitor.protocol.names import folded
+from monitor.protocol.names import folded, with_parents
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ _CONSUMER_BRANDS = (
 
 def platform_of_include(host: str) -> Platform | None:
     """The platform whose servers an SPF include admits; None where it is none that we know."""
-    return next((_BY_INCLUDE[name] for name in _suffixes(host) if name in _BY_INCLUDE), None)
+    return next((_BY_INCLUDE[name] for name in with_parents(host) if name in _BY_INCLUDE), None)
 
 
 def platform_class(name: str) -> PlatformClass:
@@ -145,10 +145,4 @@ def provider_of_domain(recipient_domain: str) -> Provider | None:
 
 def provider_of_mx(host: str) -> Provider:
     """The provider behind an MX host, `Provider.OTHER` where it is none that we know."""
-    return next((_BY_MX[name] for name in _suffixes(host) if name in _BY_MX), Provider.OTHER)
-
-
-def _suffixes(host: str) -> list[str]:
-    """The name itself and its parents, the longest first."""
-    labels = folded(host).split(".")
-    return [".".join(labels[n:]) for n in range(len(labels))]
+    return next((_BY_MX[name] for name in with_parents(host) if name in _BY_MX), Provider.OTHER)

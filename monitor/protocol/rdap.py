@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from monitor.protocol.names import folded
+from monitor.protocol.names import folded, with_parents
 
 LARGEST_BOOTSTRAP = 1024 * 1024
 """Bytes; IANA's file for domains has some 100 KiB."""
@@ -50,8 +50,7 @@ class Bootstrap:
 
         RFC 9224 §4. Many country codes have none.
         """
-        labels = folded(domain).split(".")
-        zones = (".".join(labels[cut:]) for cut in range(len(labels)))
+        zones = with_parents(domain)
         return next((self.servers[zone] for zone in zones if zone in self.servers), None)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitor.protocol.names import folded
+from monitor.protocol.names import with_parents
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,7 @@ def platform_of_key_host(host: str) -> str | None:
     >>> platform_of_key_host("s1.domainkey.u123.wl.sendgrid.net")
     'sendgrid'
     """
-    labels = folded(host).split(".")
-    suffixes = (".".join(labels[cut:]) for cut in range(len(labels)))
-    return next((_KEY_HOSTS[suffix] for suffix in suffixes if suffix in _KEY_HOSTS), None)
+    return next((_KEY_HOSTS[name] for name in with_parents(host) if name in _KEY_HOSTS), None)
 
 
 def keeps_keys(platform: str, key_platform: str) -> bool:

@@ -10,6 +10,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # VALCHAR and the white space that may stand between (RFC 6376 §3.2); a record's own rules come later.
 _VALUE = re.compile(r"[\x20-\x3A\x3C-\x7E\t\r\n]*")
 _WHITE_SPACE = " \t\r\n"
+MOST_TAGS = 500
+"""Tags of a list that are read: real records have a dozen, and a hostile one should cost little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,15 @@ def read_tags(text: str, *, fold_case: bool) -> TagList:
 
     ``fold_case`` makes tag names lower case: DMARC's ABNF does not tell ``V`` from ``v``
     (RFC 9989 §4.8), DKIM's names are case-sensitive (RFC 6376 §3.2). Problem codes: ``empty_tag``,
-    ``syntax``, ``duplicate_tag``.
+    ``syntax``, ``duplicate_tag``, ``too_many_tags`` (what follows the first `MOST_TAGS` is not read).
     """
     tags: dict[str, Tag] = {}
     problems: list[Problem] = []
-    for part, start, last in _parts(text):
+    for number, (part, start, last) in enumerate(_parts(text)):
+        if number == MOST_TAGS and part.strip(_WHITE_SPACE):
+            message = f"more than {MOST_TAGS} tags: what follows is not read"
+            problems.append(Problem("too_many_tags", message, start))
+            break
         found = _read_tag(part, start, fold_case=fold_case)
         if isinstance(found, Tag):
             if found.name in tags:
@@ -61,7 +67,7 @@ def read_tags(text: str, *, fold_case: bool) -> TagList:
 def _parts(text: str) -> Iterator[tuple[str, int, bool]]:
     """What stands between the semicolons, where it starts, and whether it is what follows the last."""
     start = 0
-    parts = text.split(";")
+    parts = text.split(";", MOST_TAGS)
     for number, part in enumerate(parts, 1):
         yield part, start, number == len(parts)
         start += len(part) + 1

@@ -16,6 +16,8 @@ VERSION = "TLSRPTv1"
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([A-Za-z0-9\-._~:/?#\[\]@$&'()*+=%]+)")
 _HTTPS = re.compile(r"//([A-Za-z0-9.-]+)(?::[0-9]{1,5})?(?:[/?#].*)?")
 _WHITE_SPACE = " \t"
+# No sender reports to so many; a hostile record should cost little.
+_MOST_DESTINATIONS = 100
 
 
 class TlsRptError(RecordError):
@@ -88,14 +90,18 @@ def parse(text: str) -> TlsRptRecord:
 def _destinations(fields: Sequence[Field]) -> tuple[tuple[Destination, ...], list[Problem]]:
     destinations: dict[str, Destination] = {}
     problems: list[Problem] = []
-    for field in fields:
-        for piece in field.value.split(","):
-            try:
-                destination = parse_destination(piece.strip(_WHITE_SPACE))
-            except TlsRptError as error:
-                problems.append(Problem(error.code, error.message, field.offset))
-            else:
-                destinations.setdefault(destination.uri, destination)
+    pieces = ((field, piece) for field in fields for piece in field.value.split(","))
+    for number, (field, piece) in enumerate(pieces):
+        if number == _MOST_DESTINATIONS:
+            message = f"more than {_MOST_DESTINATIONS} destinations: the others are not read"
+            problems.append(Problem("uri", message, field.offset))
+            break
+        try:
+            destination = parse_destination(piece.strip(_WHITE_SPACE))
+        except TlsRptError as error:
+            problems.append(Problem(error.code, error.message, field.offset))
+        else:
+            destinations.setdefault(destination.uri, destination)
     return tuple(destinations.values()), problems
 
 

@@ -138,9 +138,8 @@ def _other(before: DmarcRecord, after: DmarcRecord) -> Iterator[str]:
     if dict(before.removed_tags) != dict(after.removed_tags):
         tags = (", ".join(f"{n}={v}" for n, v in r.removed_tags) or "none" for r in (before, after))
         yield "tags changed that RFC 9989 removed: {} → {}".format(*tags) + _share(before, after)
-    for problem in after.problems:
-        if problem.message not in {known.message for known in before.problems}:
-            yield problem.message
+    known = {problem.message for problem in before.problems}
+    yield from (problem.message for problem in after.problems if problem.message not in known)
 
 
 def _share(before: DmarcRecord, after: DmarcRecord) -> str:

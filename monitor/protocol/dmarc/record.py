@@ -19,6 +19,8 @@ _SIZE_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _KNOWN_TAGS = frozenset({"v", "p", "sp", "np", "adkim", "aspf", "psd", "t", "fo", "rua", "ruf"})
 _REMOVED_TAGS = frozenset({"pct", "rf", "ri"})  # RFC 9989 appendix C, "tags removed"
 _FAILURE_OPTIONS = frozenset({"0", "1", "d", "s"})
+# Nobody has reports sent to so many; a hostile record should cost little.
+_MOST_URIS = 100
 _POLICY_TAGS = frozenset({"p", "sp", "np"})
 _OptionT = TypeVar("_OptionT", bound=StrEnum)
 
@@ -239,7 +241,11 @@ def _report_uris(tag: Tag | None, problems: list[Problem]) -> tuple[ReportUri, .
     if tag is None:
         return ()
     uris = []
-    for piece in tag.value.split(","):
+    pieces = tag.value.split(",", _MOST_URIS)
+    if len(pieces) > _MOST_URIS:
+        message = f"{tag.name} has more than {_MOST_URIS} destinations: the others are not read"
+        problems.append(Problem("uri", message, tag.offset))
+    for piece in pieces[:_MOST_URIS]:
         try:
             uris.append(parse_report_uri(piece.strip()))
         except DmarcError as error:

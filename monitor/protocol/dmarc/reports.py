@@ -9,11 +9,11 @@ _LONGEST_NAME = 253
 
 def destinations(record: DmarcRecord) -> dict[str, tuple[str, ...]]:
     """The mail addresses that get reports by their host, in the order of the record; hosts in lower case."""
-    by_host: dict[str, tuple[str, ...]] = {}
+    by_host: dict[str, dict[str, None]] = {}
     for uri in (*record.rua, *record.ruf):
-        if (host := _host(uri)) and uri.address not in by_host.get(host, ()):
-            by_host[host] = (*by_host.get(host, ()), uri.address)
-    return by_host
+        if host := _host(uri):
+            by_host.setdefault(host, {})[uri.address] = None
+    return {host: tuple(addresses) for host, addresses in by_host.items()}
 
 
 def _host(uri: ReportUri) -> str:

@@ -33,6 +33,8 @@ MAX_VOID_LOOKUPS = 2  # RFC 7208 §4.6.4
 MAX_NAMES = 10  # of one `mx` or `ptr`, the same
 # More does not fit into the reply that it is made for (RFC 5321 §4.5.3.1.5: 512 octets a line).
 _LONGEST_EXPLANATION = 2000
+# Of a sender and a HELO name: no path is longer (RFC 5321 §4.5.3.1.3), and a record may repeat it often.
+_LONGEST_PATH = 256
 
 
 _OF_QUALIFIER: Mapping[Qualifier, Result] = {
@@ -60,12 +62,12 @@ async def check_host(
     the epoch) are what the macros ``h``, ``r`` and ``t`` stand for.
     """
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    local, _, sender_domain = sender.rpartition("@")
+    local, _, sender_domain = sender[-_LONGEST_PATH:].rpartition("@")
     macros = {
         "l": local or "postmaster",
         "o": sender_domain,
         "s": f"{local or 'postmaster'}@{sender_domain}",
-        "h": helo,
+        "h": helo[-_LONGEST_PATH:],
         "r": receiver,
         "t": str(int(now)),
     }

@@ -100,7 +100,8 @@ def _transformed(value: str, macro: re.Match[str]) -> str:
     digits, reverse, delimiters = macro["digits"], macro["reverse"], macro["delimiters"]
     if not (digits or reverse or delimiters):
         return value
-    parts = re.split(f"[{re.escape(delimiters or '.')}]", value)
+    marks = delimiters or "."
+    parts = value.translate(str.maketrans(marks, marks[0] * len(marks))).split(marks[0])
     if reverse:
         parts.reverse()
     if digits:

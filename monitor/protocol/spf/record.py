@@ -21,6 +21,7 @@ _IPV4_BITS, _IPV6_BITS = 32, 128
 # RFC 7208 §3.4: verifiers may ignore what does not fit into one packet. This is four times as much,
 # and keeps what a hostile record costs within bounds.
 _LONGEST = 16384
+_LONGEST_KEPT = 2048
 
 
 class SpfError(RecordError):
@@ -137,12 +138,17 @@ def parse(text: str) -> SpfRecord:
     Raises:
         SpfError: anything that the ABNF of RFC 7208 §12 does not allow, located.
     """
-    return _parsed(text)
+    # A long record's terms take a megabyte: too much to keep.
+    return _parsed(text) if len(text) <= _LONGEST_KEPT else _read(text)
 
 
 # The same record is read for each address of a sender, and for each level of a tree of includes.
 @lru_cache(maxsize=64)
 def _parsed(text: str) -> SpfRecord:
+    return _read(text)
+
+
+def _read(text: str) -> SpfRecord:
     if not is_spf(text):
         raise SpfError("version", f"{quoted(text)} does not start with `v=spf1`")
     if len(text) > _LONGEST:
