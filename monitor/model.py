@@ -89,10 +89,14 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A classified difference from the accepted state, with the reason a person reads."""
+    """A classified difference from the accepted state, with the reason a person reads.
+
+    `fix` says what to do if nobody meant it, where that is not to publish the accepted record again.
+    """
 
     classification: Classification
     reason: str
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,9 @@ def classify(accepted: str, seen: str) -> Drift | None:
     if (before.max_age, before.mx) == (after.max_age, after.mx):
         return None
     if before.id == after.id:
-        return Drift(Classification.BROKEN, f"{_difference(before, after)}; {_unnoticed(before)}")
-    return Drift(Classification.CHANGED, _difference(before, after))
+        what = f"{_difference(before, after)}; {_unnoticed(before)}"
+        return Drift(Classification.BROKEN, what, _restore(before, after))
+    return Drift(Classification.CHANGED, _difference(before, after), _restore(before, after))
 
 
 def _read(state: str) -> _State | None:
@@ -78,10 +79,19 @@ def _of_mode(before: _State, after: _State) -> Drift:
         meaning = "senders no longer refuse to deliver to a host that they cannot authenticate"
         if before.mode is Mode.TESTING:
             meaning = "senders no longer report hosts that they cannot authenticate"
-        return Drift(Classification.WEAKENED, f"{what}: {meaning}{note}")
+        return Drift(Classification.WEAKENED, f"{what}: {meaning}{note}", _restore(before, after))
     if note:
-        return Drift(Classification.BROKEN, f"{what}{note}")
-    return Drift(Classification.STRENGTHENED, f"{what}: senders take the policy more seriously")
+        return Drift(Classification.BROKEN, f"{what}{note}", _restore(before, after))
+    reason = f"{what}: senders take the policy more seriously"
+    return Drift(Classification.STRENGTHENED, reason, _restore(before, after))
+
+
+def _restore(before: _State, after: _State) -> str:
+    hosts = (f"mx: {host}" for host in sorted(before.mx))
+    lines = ("version: STSv1", f"mode: {before.mode}", *hosts, f"max_age: {before.max_age}")
+    policy = ", ".join(f"`{line}`" for line in lines)
+    then = "; either way" if before.id == after.id else ", and"
+    return f"serve the accepted policy again, a line each: {policy}{then} give the record a new id"
 
 
 def _unnoticed(before: _State) -> str:

@@ -38,9 +38,10 @@ def classify(accepted: str, seen: str) -> Drift | None:
         return None
     if seen == OFFERED:
         reason = "STARTTLS is offered now: accept it, so that its loss is noticed"
-        return Drift(Classification.STRENGTHENED, reason)
-    reason = (
-        "STARTTLS was offered and is not any more: mail travels readable. See whether the server lost its certificate "
-        "or TLS setting; if others are still offered it, somebody between the monitor and the host strips it"
+        return Drift(Classification.STRENGTHENED, reason, "find out who configured it")
+    reason = "STARTTLS was offered and is not any more: mail travels readable"
+    fix = (
+        "see whether the server lost its certificate or TLS setting, and give it back; if others are still offered "
+        "STARTTLS, somebody between the monitor and the host strips it from the answer"
     )
-    return Drift(Classification.VANISHED, reason)
+    return Drift(Classification.VANISHED, reason, fix)

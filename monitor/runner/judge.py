@@ -56,7 +56,8 @@ def _judged(job: Job, target: Target, look: Look, baselines: Baselines) -> Judge
     drift = drift_of(job, target, look, baselines)
     findings = look.findings
     if drift is not None:
-        findings = (*findings, _drift_finding(job, target, drift, look))
+        accepted = _accepted(job, target, look, baselines) or ""
+        findings = (*findings, _drift_finding(job, target, drift, look, accepted))
     return JudgedLook(look, tuple(_kept(job, finding) for finding in findings), drift)
 
 
@@ -141,12 +142,12 @@ def _accepted(job: Job, target: Target, look: Look, baselines: Baselines) -> str
     return stored.accepted if stored else None
 
 
-def _drift_finding(job: Job, target: Target, drift: Drift, look: Look) -> Finding:
+def _drift_finding(job: Job, target: Target, drift: Drift, look: Look, accepted: str) -> Finding:
     try:
         code = job.about.drift_codes[drift.classification]
     except KeyError:
         raise UndeclaredError(f"the drift {drift.classification.value!r}") from None
-    fix = _drift_fix(job, target, drift, look.subject)
+    fix = _drift_fix(job, target, drift, look.subject, accepted)
     usual = next((one.severity for one in job.about.codes if one.name == code), None)
     # What takes nothing from the target's status wakes nobody when it changes.
     lesser = usual is Severity.CRITICAL and look.weight == 0
@@ -154,19 +155,25 @@ def _drift_finding(job: Job, target: Target, drift: Drift, look: Look) -> Findin
         code,
         drift.reason,
         fix=fix,
-        evidence=look.record or "no record",
+        evidence=look.record or "",
         severity=Severity.WARNING if lesser else None,
     )
 
 
-def _drift_fix(job: Job, target: Target, drift: Drift, subject: str) -> str:
+def _drift_fix(job: Job, target: Target, drift: Drift, subject: str, accepted: str) -> str:
     if drift.classification is Classification.INCONSISTENT:
         return "See to it that every name server of the zone has the same data (zone transfers, serial numbers)."
-    otherwise = "otherwise publish the accepted record again."
+    otherwise = f"otherwise {drift.fix or _back_to(accepted)}"
     if job.config.given(target.name, subject) is not None:
         return f"If this change was intended, say so in `checks.{job.name}.baselines`; {otherwise}"
     words = [job.name, target.name, *([] if subject == "record" else [subject])]
     return f"If this change was intended, `deliverability drift accept {shlex.join(words)}`; {otherwise}"
+
+
+def _back_to(accepted: str) -> str:
+    if not accepted:
+        return "take it away again: none was accepted"
+    return f"publish again what was accepted: {accepted}"
 
 
 def _kept(job: Job, finding: Finding) -> KeptFinding:

@@ -203,6 +203,20 @@ def test_the_fix_is_what_really_accepts(given: dict[str, str], subject: str, fix
     assert fix in judged.findings[0].finding.fix
 
 
+@pytest.mark.parametrize(
+    ("accepted", "otherwise"),
+    [
+        (BEFORE, "otherwise publish again what was accepted: p=reject"),
+        (replace(BEFORE, accepted=""), "otherwise take it away again: none was accepted"),
+    ],
+)
+def test_the_fix_of_a_change_nobody_meant_is_the_record_itself(
+    accepted: Baseline, otherwise: str
+) -> None:
+    (judged,) = judge(job(), TARGET, Outcome((seen("p=none"),)), Accepted(accepted))
+    assert judged.findings[0].finding.fix.endswith(otherwise)
+
+
 WEAKER = replace(BEFORE, seen="p=none", changed_at=20.0, classification="weakened", reason="r")
 
 
