@@ -304,10 +304,10 @@ def _negative(
     rcode: dns.rcode.Rcode,
     owner: dns.name.Name,
 ) -> DnsAnswer:
-    if response.answer and owner == response.question[0].name:
+    soa = next((s for s in response.authority if s.rdtype == dns.rdatatype.SOA), None)
+    if soa is None and response.answer and owner == response.question[0].name:
         # RFC 2308 §2: that there is nothing is said by an empty answer, or by one that ends in a CNAME.
         return failed(question, DnsStatus.ERROR, "answered with records that were not asked for")
-    soa = next((s for s in response.authority if s.rdtype == dns.rdatatype.SOA), None)
     if soa is None and any(s.rdtype == dns.rdatatype.NS for s in response.authority):
         # RFC 2308 §2.2: name servers without SOA are a referral, which says nothing of the records.
         return failed(
