@@ -164,7 +164,7 @@ def watched(judged: MxSet) -> str:
 
 def classify(accepted: str, seen: str) -> Drift | None:
     """How two states of `watched` differ in meaning: who takes the mail, in which order."""
-    if _ranked(accepted) == _ranked(seen):
+    if accepted == seen or (accepted and seen and _ranked(accepted) == _ranked(seen)):
         return None
     if accepted == _NULL:
         what = "there are hosts where a null MX was" if seen else "the null MX is gone"
