@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv4Address
 from typing import cast
 
@@ -25,6 +25,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from monitor.lab import odd_answers
 from monitor.lab.scenario import Behaviour, Deed, Scenario
 from monitor.lab.zones import Answer, Zones
 
@@ -42,14 +43,25 @@ _IPV4_LABELS = 4
 _IPV6_LABELS = 32
 _KNOWN = (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
 _ROOT_NS = dns.rrset.from_text(".", 3600, "IN", "NS", "a.root-servers.invalid.")
+_ODD: dict[Deed, Callable[[dns.message.Message], bytes]] = {
+    Deed.LARGE_TEXT: odd_answers.large_text,
+    Deed.MANY_STRINGS: partial(odd_answers.large_text, string_octets=1),
+    Deed.WRONG_CLASS: odd_answers.wrong_class,
+    Deed.POINTER_LOOP: odd_answers.pointer_loop,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Messages to send, in this order, after a delay in seconds; none means silence."""
+    """Messages to send, in this order, after a delay in seconds; none means silence.
+
+    `forged` comes first, from another port (over UDP); `hangs_up`: a TCP connection ends.
+    """
 
     messages: tuple[bytes, ...]
     delay: float = 0.0
+    forged: bytes = b""
+    hangs_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +139,27 @@ class Responder:
         return self._zones.lookup(name, exchange.rdtype)
 
     def _behave(self, behaviour: Behaviour, exchange: "_Exchange") -> Reply:
+        return Reply(
+            self._messages(behaviour, exchange),
+            delay=behaviour.delay if behaviour.do is Deed.SLOW else 0.0,
+            forged=odd_answers.forged(exchange.query) if behaviour.do is Deed.WRONG_PORT else b"",
+            hangs_up=behaviour.do is Deed.UDP_ONLY,
+        )
+
+    def _messages(self, behaviour: Behaviour, exchange: "_Exchange") -> tuple[bytes, ...]:
         match behaviour.do:
-            case Deed.DROP:
-                return Reply(())
-            case Deed.SLOW:
-                return Reply((exchange.wire(self._truth(exchange)),), behaviour.delay)
-            case Deed.TRUNCATE if exchange.udp:
-                return Reply((exchange.truncated(),))
+            case Deed.TRUNCATE | Deed.UDP_ONLY if exchange.udp:
+                return (exchange.truncated(),)
             case Deed.HUGE if _fit_nowhere(behaviour.count, exchange):
-                return Reply((exchange.truncated(),))
+                return (exchange.truncated(),)
+            case Deed.DROP | Deed.UDP_ONLY:
+                return ()
             case Deed.GARBAGE_FIRST if exchange.udp:
-                return Reply((*exchange.garbage(), exchange.wire(self._truth(exchange))))
+                return (*exchange.garbage(), exchange.wire(self._truth(exchange)))
+            case deed if deed in _ODD:
+                return (exchange.odd(_ODD[deed]),)
             case _:
-                return Reply((exchange.wire(self._twisted(behaviour, exchange)),))
+                return (exchange.wire(self._twisted(behaviour, exchange)),)
 
     def _twisted(self, behaviour: Behaviour, exchange: "_Exchange") -> Answer:
         answer = self._truth(exchange)
@@ -180,7 +200,7 @@ class _Exchange:
     """One query on its way to its response."""
 
     def __init__(self, query: dns.message.Message, *, server: str, udp: bool) -> None:
-        self._query = query
+        self.query = query
         self.server = server
         self.udp = udp
         # RFC 4035 §3.2: asked with CD, a resolver leaves validation to who asks.
@@ -196,7 +216,7 @@ class _Exchange:
         response.authority.extend(answer.authority)
         if self.server != RESOLVER and answer.rcode in _KNOWN:
             response.flags |= 0 if _ROOT_NS in answer.authority else dns.flags.AA
-        if self.vouched and answer.rcode in _KNOWN and self._query.ednsflags & dns.flags.DO:
+        if self.vouched and answer.rcode in _KNOWN and self.query.ednsflags & dns.flags.DO:
             response.flags |= dns.flags.AD
         try:
             return response.to_wire(max_size=self.limit)
@@ -214,9 +234,13 @@ class _Exchange:
         wrong = bytes((real[0] ^ 0xFF, real[1])) + real[2:]
         return wrong, real[:7] + b"\xff" * 4
 
+    def odd(self, answer: Callable[[dns.message.Message], bytes]) -> bytes:
+        wire = answer(self.query)
+        return wire if len(wire) <= self.limit else self.truncated()
+
     def _response(self) -> dns.message.Message:
         return dns.message.make_response(
-            self._query, recursion_available=self.server == RESOLVER, our_payload=_EDNS_UDP_SIZE
+            self.query, recursion_available=self.server == RESOLVER, our_payload=_EDNS_UDP_SIZE
         )
 
     @property
@@ -224,9 +248,9 @@ class _Exchange:
         """The octets that the response may have."""
         if not self.udp:
             return _TCP_SIZE
-        if self._query.edns < 0:
+        if self.query.edns < 0:
             return _CLASSIC_UDP_SIZE
-        return max(_CLASSIC_UDP_SIZE, min(self._query.payload, _EDNS_UDP_SIZE))
+        return max(_CLASSIC_UDP_SIZE, min(self.query.payload, _EDNS_UDP_SIZE))
 
 
 def _is_address(name: dns.name.Name) -> bool:
@@ -344,6 +368,8 @@ class DnsServer:
                     for message in reply.messages:
                         writer.write(len(message).to_bytes(2, "big") + message)
                     await writer.drain()
+                    if reply.hangs_up:
+                        return
         finally:
             writer.close()
 
@@ -366,5 +392,8 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def _send(self, reply: Reply, addr: tuple[str, int]) -> None:
         if not self._transport.is_closing():
+            if reply.forged:
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
+                    elsewhere.sendto(reply.forged, addr)
             for message in reply.messages:
                 self._transport.sendto(message, addr)

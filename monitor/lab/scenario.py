@@ -191,6 +191,12 @@ class Deed(StrEnum):
     NXDOMAIN_REWRITE = "nxdomain_rewrite"
     ANSWER = "answer"
     HUGE = "huge"
+    LARGE_TEXT = "large_text"
+    MANY_STRINGS = "many_strings"
+    UDP_ONLY = "udp_only"
+    WRONG_CLASS = "wrong_class"
+    WRONG_PORT = "wrong_port"
+    POINTER_LOOP = "pointer_loop"
     BOGUS = "bogus"
 
 

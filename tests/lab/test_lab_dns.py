@@ -151,6 +151,52 @@ async def test_garbage_comes_before_the_right_answer(lab: Lab) -> None:
     assert query.is_response(dns.message.from_wire(right))
 
 
+async def test_an_answer_of_another_class_is_none(lab: Lab) -> None:
+    (rrset,) = (await ask(lab, "wrong-class.hostile.example", "TXT")).answer
+    assert rrset.rdclass == dns.rdataclass.CH
+
+
+async def test_a_name_that_points_at_itself_cannot_be_read(lab: Lab) -> None:
+    with pytest.raises(dns.name.BadPointer):
+        await ask(lab, "pointer-loop.hostile.example", "TXT", tcp=True)
+
+
+@pytest.mark.parametrize(("name", "strings"), [("large-text", 253), ("many-strings", 32_500)])
+async def test_a_text_may_be_as_large_as_a_message(lab: Lab, name: str, strings: int) -> None:
+    assert (await ask(lab, f"{name}.hostile.example", "TXT", edns=1232)).flags & dns.flags.TC
+    (rrset,) = (await ask(lab, f"{name}.hostile.example", "TXT", tcp=True)).answer
+    assert len(rrset[0].strings) == strings
+    assert len(rrset[0].to_wire()) > 64_000
+
+
+async def test_what_does_not_fit_may_not_be_had_over_tcp_either(lab: Lab) -> None:
+    name = "udp-only.hostile.example"
+    assert (await ask(lab, name, "TXT")).flags & dns.flags.TC
+    with pytest.raises(EOFError):
+        await ask(lab, name, "TXT", tcp=True)
+
+
+async def test_a_forged_answer_comes_from_another_port_before_the_true_one(lab: Lab) -> None:
+    heard: asyncio.Queue[tuple[bytes, int]] = asyncio.Queue()
+
+    class Ear(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            heard.put_nowait((data, addr[1]))
+
+    query = dns.message.make_query("wrong-port.hostile.example", "TXT")
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        Ear, local_addr=("127.0.0.1", 0)
+    )
+    transport.sendto(query.to_wire(), lab.resolver)
+    async with asyncio.timeout(5):
+        (forged, elsewhere), (true, port) = await heard.get(), await heard.get()
+    transport.close()
+    assert (elsewhere != port, port) == (True, lab.ports.dns)
+    assert query.is_response(dns.message.from_wire(forged))
+    assert b"+all" in forged
+    assert b"+all" not in true
+
+
 async def test_a_flapping_name_is_there_every_second_time(lab: Lab) -> None:
     found = [await values(lab, "flapping.hostile.example", "A") for _ in range(4)]
     assert found == [{"127.0.1.82"}, "NXDOMAIN"] * 2
