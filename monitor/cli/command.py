@@ -1,5 +1,8 @@
 """How every command fails: one line each on stderr, an exit code, and a traceback only where it is asked for."""
 
+import os
+import signal
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +12,8 @@ FAILED = 1
 BAD_INPUT = 2
 UNKNOWN = 3
 """What `check` exits with for whatever keeps it from looking, as monitoring plugins do."""
+BROKEN_PIPE = 128 + signal.SIGPIPE
+"""As other programs end when nobody reads on: 1, which click ends with, would be a warning of `check`."""
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -27,6 +32,22 @@ class Command(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"context_settings": CONTEXT_SETTINGS, **kwargs})
         self.params.append(_debug_option())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; nobody reading its output ends it without a word."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except (BrokenPipeError, SystemExit) as end:
+            # rich ends with 1 where it meets a closed pipe.
+            cause = end.__context__ if isinstance(end, SystemExit) else end
+            if not isinstance(cause, BrokenPipeError):
+                raise
+            # What is left in the buffer would be written, and fail again, at the very end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(BROKEN_PIPE)
 
     @property
     def exit_codes(self) -> tuple[int, int]:

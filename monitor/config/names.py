@@ -30,6 +30,7 @@ def domain_name(text: str) -> str:
 
 def host_name(text: str) -> str:
     """A host's name in the form of `domain_name`, one label being enough; or its address."""
+    _refuse_more_than_a_name(text)
     if is_address(text):
         return str(ip_address(text))
     name = text.strip().removesuffix(".").lower()
@@ -62,6 +63,7 @@ def selector(text: str) -> str:
 
 def host_port(text: str, *, default: int | None = None) -> tuple[str, int]:
     """The host and port of `host:port`, `address:port`, `[IPv6]:port`; the port may be missing where one is the default."""
+    _refuse_more_than_a_name(text)
     bracketed = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::([0-9]+))?", text)
     host, port = bracketed.groups() if bracketed else _split_port(text)
     if port is None and default is None:
@@ -111,6 +113,13 @@ def network(text: str) -> IPv4Network | IPv6Network:
     if ip_address(base) != net.network_address:
         raise ValueError(f"`{text}` does not start at its first address: write `{net}`")
     return net
+
+
+def _refuse_more_than_a_name(text: str) -> None:
+    if "://" in text:
+        raise ValueError(f"`{text[:80]}` is a URL: write its host name alone")
+    if "@" in text:
+        raise ValueError(f"`{text[:80]}` is a mail address: write its domain, what follows the @")
 
 
 def _split_port(text: str) -> tuple[str, str | None]:

@@ -1,5 +1,6 @@
 """What every command has in common: how it fails, and how fast it starts."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.cli.main import COMMANDS
-from tests.cli.commands import deliverability, environment
+from tests.cli.commands import COMMAND, deliverability, environment
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,8 @@ from tests.cli.commands import deliverability, environment
         (("check",), 3, "say one TARGET, or --file with many"),
         (("check", "a.example", "--nope"), 3, "No such option '--nope'"),
         (("check", "not a domain"), 3, "is no domain name"),
+        (("check", "https://a.example/"), 3, "is a URL: write its host name alone"),
+        (("check", "who@a.example"), 3, "is a mail address: write its domain"),
         (("check", "a.example", "--only", "dmrac"), 3, "(did you mean 'dmarc'?)"),
         (("check", "a.example", "--only", "rates"), 3, "rates: does not look at such a target"),
         (("check", "a.example", "--timeout", "16s"), 3, "--timeout is at most 15s"),
@@ -44,6 +47,25 @@ def test_a_mistake_is_one_line_on_stderr(
     assert (ended.returncode, ended.stdout) == (code, "")
     assert says in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["schema", "plan"])
+def test_a_reader_who_leaves_ends_it_without_a_word(command: str, tmp_path: Path) -> None:
+    """And not with 1, which would be a warning of `check`."""
+    (tmp_path / "deliverability.yaml").write_text("domains: [{name: a.example}]")
+    with subprocess.Popen(
+        [*COMMAND, command],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        told = process.stderr.read()
+    assert (process.returncode, told) == (128 + signal.SIGPIPE, "")
 
 
 def test_nothing_is_written_where_a_command_fails(tmp_path: Path) -> None:
