@@ -1,6 +1,7 @@
 """Whether the DNS answers for a domain at all, how well its servers do, and how long it is registered."""
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -19,7 +20,7 @@ from monitor.check import (
     Settings,
     World,
 )
-from monitor.model import DomainTarget, Look, Outcome
+from monitor.model import DomainTarget, Look, LookState, Outcome
 
 IANA = "https://data.iana.org/rdap/dns.json"
 _REMEMBERED_SECONDS = 7 * 86400.0
@@ -70,16 +71,24 @@ class NsCheck:
         of_zone, registered = await asyncio.gather(
             _zone_looks(target, world), self._registry.look(target, world)
         )
-        return Outcome((*of_zone, registered))
+        return replace(of_zone, looks=(*of_zone.looks, registered))
 
 
-async def _zone_looks(target: DomainTarget, world: World) -> list[Look]:
+async def _zone_looks(target: DomainTarget, world: World) -> Outcome:
     soa, ns = await world.dns.ask_many([Question(target.name, "SOA"), Question(target.name, "NS")])
+    looks = await _looks_at_zone(target, soa, ns, world)
+    # Which servers there are is not known then: what was known of each stays.
+    return Outcome(tuple(looks), incomplete="" if ns.known else ns.blindness)
+
+
+async def _looks_at_zone(
+    target: DomainTarget, soa: DnsAnswer, ns: DnsAnswer, world: World
+) -> list[Look]:
     looks = [await _delegation(target, soa, world)]
     if not ns.known:
         return [*looks, Look.unknown(evaluate.SERVERS, ns.blindness)]
-    if not ns.records:
-        # A name inside a zone above it: others are answerable for that one's servers.
+    if not ns.records or ns.canonical_name not in {"", target.name}:
+        # A name inside a zone above it, or an alias: others are answerable for that one's servers.
         return [*looks, Look.known(evaluate.SERVERS)]
     return [*looks, *await _server_looks(target.name, ns, world)]
 
@@ -113,7 +122,7 @@ async def _server_looks(domain: str, ns: DnsAnswer, world: World) -> list[Look]:
     versions, stuck = serials.look(
         domain, by_soa, before if isinstance(before, dict) else {}, world.clock.now()
     )
-    if stuck or before:
+    if versions.state is LookState.KNOWN and (stuck or before):
         world.memory.put(key, stuck, _REMEMBERED_SECONDS)
     below = [server for server in above.nameservers if server.endswith(f".{domain}")]
     glue = dict(zip(below, [await _addresses(server, world) for server in below], strict=True))

@@ -45,11 +45,17 @@ def delegation(target: DomainTarget, soa: DnsAnswer, seen: SecureAnswer | None) 
     if soa.known:
         return Look.known(DELEGATION)
     if seen is not None and seen.validation is Validation.BOGUS:
-        return Look.known(DELEGATION, (_bogus(target.name, seen),))
-    return Look.known(DELEGATION, (_unresolvable(target.name, soa),))
+        return Look.known(DELEGATION, (_bogus(target, seen),))
+    return Look.known(DELEGATION, (_unresolvable(target, soa),))
 
 
-def _unresolvable(domain: str, soa: DnsAnswer) -> Finding:
+def _severity(target: DomainTarget) -> Severity | None:
+    """A parked domain sends nothing that could be refused."""
+    return Severity.WARNING if target.role is Role.PARKED else None
+
+
+def _unresolvable(target: DomainTarget, soa: DnsAnswer) -> Finding:
+    domain = target.name
     return Finding(
         "unresolvable",
         f"the name servers of {domain} do not answer ({soa.status}), while other domains resolve",
@@ -58,10 +64,12 @@ def _unresolvable(domain: str, soa: DnsAnswer) -> Finding:
             "or the delegation at the registrar"
         ),
         evidence=soa.reason,
+        severity=_severity(target),
     )
 
 
-def _bogus(domain: str, seen: SecureAnswer) -> Finding:
+def _bogus(target: DomainTarget, seen: SecureAnswer) -> Finding:
+    domain = target.name
     return Finding(
         "dnssec_bogus",
         f"DNSSEC of {domain} is broken: validating resolvers refuse what its servers answer",
@@ -71,6 +79,7 @@ def _bogus(domain: str, seen: SecureAnswer) -> Finding:
             f"{domain}`). Where neither can be done now, have all DS records removed: unsigned mail is better than none"
         ),
         evidence=seen.reason,
+        severity=_severity(target),
     )
 
 
@@ -83,8 +92,7 @@ def _nonexistent(target: DomainTarget) -> Finding:
             "A subdomain needs at least one record in its zone. "
             "If it was given up, remove it from the configuration"
         ),
-        # A parked domain sends nothing that could be refused.
-        severity=Severity.WARNING if target.role is Role.PARKED else None,
+        severity=_severity(target),
     )
 
 
@@ -149,6 +157,12 @@ def each_server(
         by_server.setdefault(one.server, []).append(one)
     if not any(one.heard for one in said):
         reason = f"none of the name servers of {domain} answers us, though our resolver does: is port 53 open to them?"
+        return tuple(Look.unknown(_subject(name), reason, weight=0) for name in by_server)
+    if not any(map(_serves, said)):
+        reason = (
+            f"none of the name servers of {domain} answers us with authority, though our resolver finds the domain: "
+            "does something answer port 53 in their place?"
+        )
         return tuple(Look.unknown(_subject(name), reason, weight=0) for name in by_server)
     return tuple(
         _server(domain, name, answers, nowhere=without_address.get(name, False))
@@ -237,9 +251,11 @@ def parent(
     views = {frozenset(one.answer.records) for one in ns if _serves(one) and one.answer.records}
     if not views:
         return Look.unknown(PARENT, f"no server of {domain} told its NS records", weight=0)
-    return Look.known(
-        PARENT, (*_difference(domain, above, views), *_glue_findings(domain, above, glue))
-    )
+    found = (*_difference(domain, above, views), *_glue_findings(domain, above, glue))
+    blind = [a.blindness for answers in glue.values() for a in answers if not a.known]
+    if blind and not found:
+        return Look.unknown(PARENT, blind[0], weight=0)
+    return Look.known(PARENT, found)
 
 
 def _difference(domain: str, above: Delegation, views: set[frozenset[str]]) -> Iterator[Finding]:

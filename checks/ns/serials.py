@@ -61,6 +61,9 @@ def look(
         if one.authoritative and one.answer.known and one.answer.records
         if (version := version_of(one.answer.records[0])) is not None
     }
+    if not versions or before.keys() - versions.keys():
+        # Who was behind and is silent now may have caught up or not.
+        return Look.unknown(SERIALS, f"not every server of {domain} told its version", weight=0), {}
     stuck: dict[str, tuple[int, float]] = {}
     for server, version in versions.items():
         if any(

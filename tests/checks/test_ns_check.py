@@ -182,3 +182,25 @@ def test_any_text_is_a_version_or_none(text: str) -> None:
 def test_settings_that_make_no_sense_are_errors(given_settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         NsSettings.model_validate(given_settings)
+
+
+async def test_without_the_names_of_the_servers_what_was_known_of_them_stays() -> None:
+    lost = await NsCheck(NsSettings()).run(
+        TARGET, world(fail={"example.com NS": "servfail"}).world()
+    )
+    assert "servfail" in lost.incomplete
+
+
+async def test_a_server_that_was_behind_and_is_silent_has_not_caught_up() -> None:
+    zone: dict[str, Any] = {
+        "soa": {"example.com": SOA.format(2)},
+        "ns": {"example.com": ["ns1.example.net", "ns2.example.net"]},
+        "a": {"ns1.example.net": "192.0.2.53", "ns2.example.net": "192.0.2.54"},
+    }
+    check = NsCheck(NsSettings())
+    fake = world(**zone, servers={"ns2.example.net": {"example.com SOA": SOA.format(1)}})
+    assert (await look(check, fake, "serials")).findings
+    silent = world(**zone, servers={"ns2.example.net": {"*": "timeout"}})
+    silent.memory = fake.memory
+    assert (await look(check, silent, "serials")).state is LookState.UNKNOWN
+    assert (await look(check, fake, "serials")).findings
