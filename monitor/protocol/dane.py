@@ -240,15 +240,43 @@ def judge(records: Iterable[TlsaRecord], chain: Sequence[bytes]) -> tuple[Judged
     for record in usable:
         kind = (record.usage, record.selector)
         strongest[kind] = max(strongest.get(kind, 0), record.matching)
-    return tuple(_judged(record, chain, strongest) for record in dict.fromkeys(records))
+    parts = _NamedParts(chain)
+    return tuple(_judged(record, parts, strongest) for record in dict.fromkeys(records))
+
+
+class _NamedParts:
+    """What of a chain's certificates can be named; each part is made once, however many records there are."""
+
+    def __init__(self, chain: Sequence[bytes]) -> None:
+        self._chain = chain
+        self._made: dict[tuple[int, int, int], bytes | None] = {}
+
+    def places(self, usage: int) -> range:
+        """The certificates that a usage may name: the host's own for 3, those above it for 2."""
+        own = min(1, len(self._chain))
+        return range(own) if usage == Usage.DANE_EE else range(own, len(self._chain))
+
+    def at(self, place: int, selector: int, matching: int) -> bytes | None:
+        """None where the certificate cannot be read."""
+        key = (place, selector, matching)
+        if key not in self._made:
+            try:
+                part = named_part(self._chain[place], Selector(selector), Matching(matching))
+            except CertificateError:
+                self._made[key] = None
+            else:
+                self._made[key] = part
+        return self._made[key]
 
 
 def _judged(
-    record: TlsaRecord, chain: Sequence[bytes], strongest: dict[tuple[int, int], int]
+    record: TlsaRecord, parts: _NamedParts, strongest: dict[tuple[int, int], int]
 ) -> Judged:
     if unusable(record):
         return Judged(record, Fit.UNUSABLE)
-    member = _member(record, chain)
+    named = (record.selector, record.matching)
+    places = parts.places(record.usage)
+    member = next((place for place in places if parts.at(place, *named) == record.data), None)
     # RFC 7671 §9: the whole value is never left out for a digest, only a digest for a stronger one.
     if Matching.EXACT < record.matching < strongest[record.usage, record.selector]:
         return Judged(record, Fit.SUPERSEDED, member)
@@ -256,20 +284,6 @@ def _judged(
         return Judged(record, Fit.MATCHES, member)
     whole_anchor = record.usage == Usage.DANE_TA and record.matching == Matching.EXACT
     return Judged(record, Fit.UNDECIDED if whole_anchor else Fit.DIFFERS)
-
-
-def _member(record: TlsaRecord, chain: Sequence[bytes]) -> int | None:
-    """The certificate that the record names: the host's own for usage 3, one above it for usage 2."""
-    places = range(1) if record.usage == Usage.DANE_EE else range(1, len(chain))
-    selector, matching = Selector(record.selector), Matching(record.matching)
-    for place in places[: len(chain)]:
-        try:
-            named = named_part(chain[place], selector, matching)
-        except CertificateError:
-            continue
-        if named == record.data:
-            return place
-    return None
 
 
 class Rollover(StrEnum):

@@ -84,7 +84,7 @@ class Dnskey:
         if self.algorithm == 1:
             return int.from_bytes(self.public_key[-3:-1], "big")
         data = self.data
-        total = sum(byte if at % 2 else byte << 8 for at, byte in enumerate(data))
+        total = (sum(data[::2]) << 8) + sum(data[1::2])
         return (total + (total >> 16)) & _WORD
 
     @property
@@ -258,14 +258,13 @@ def judge_link(
     parents = _readable(parse_ds, ds_records, problems)
     keys = _readable(parse_dnskey, dnskey_records, problems)
     counting = _counting(parents)
-    pairs = [(ds, key) for ds in counting for key in keys if _names(owner, ds, key)]
-    anchors = tuple(dict.fromkeys(key for _, key in pairs))
+    named = _named_keys(owner, counting, keys)
+    anchors = tuple(dict.fromkeys(named.values()))
     problems += _weaknesses(parents, keys)
     if not parents and keys:
         problems.append(Problem("no_ds", "the zone is signed, but its parent has no DS record"))
     if anchors:
-        matched = {ds for ds, _ in pairs}
-        problems += [_unmatched(ds) for ds in counting if ds not in matched]
+        problems += [_unmatched(ds) for ds in counting if ds not in named]
     bogus = _bogus(counting, keys, anchors, tuple(signatures))
     return Link(tuple(keys), bool(counting), bogus, anchors, tuple(problems))
 
@@ -292,9 +291,21 @@ def _counting(parents: Sequence[Ds]) -> list[Ds]:
     return [ds for ds in known if ds.digest_type != _SHA1] or known
 
 
-def _names(owner: str, ds: Ds, key: Dnskey) -> bool:
-    same_key = (ds.key_tag, ds.algorithm) == (key.key_tag, key.algorithm)
-    return same_key and key.may_sign and digest(owner, key, ds.digest_type) == ds.digest
+def _named_keys(owner: str, counting: Sequence[Ds], keys: Sequence[Dnskey]) -> dict[Ds, Dnskey]:
+    """The key that each DS record names, of those that name one.
+
+    Each key is digested once, however many records there are and however many keys have one tag
+    (CVE-2023-50387 made validators try them all against each other).
+    """
+    types = sorted({ds.digest_type for ds in counting})
+    made = {
+        Ds(key.key_tag, key.algorithm, digest_type, value): key
+        for key in keys
+        if key.may_sign
+        for digest_type in types
+        if (value := digest(owner, key, digest_type)) is not None
+    }
+    return {ds: made[ds] for ds in counting if ds in made}
 
 
 def _weaknesses(parents: Sequence[Ds], keys: Sequence[Dnskey]) -> Iterable[Problem]:

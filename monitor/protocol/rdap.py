@@ -12,13 +12,15 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from monitor.protocol.names import folded, with_parents
 
-LARGEST_BOOTSTRAP = 1024 * 1024
+LARGEST_BOOTSTRAP = 256 * 1024
 """Bytes; IANA's file for domains has some 100 KiB."""
 LARGEST_DOMAIN = 128 * 1024
 """Bytes; answers of registries have 2 to 20 KiB."""
 MOST_REDIRECTS = 3
 
 _MOST_ITEMS = 1000
+_MOST_URLS = 10
+"""Of one registry."""
 _LONGEST_TEXT = 200
 
 _DATE = re.compile(
@@ -67,7 +69,7 @@ def parse_bootstrap(body: bytes) -> Bootstrap:
     servers: dict[str, str] = {}
     for zones, urls in _services(services):
         # §3: "https" is to be preferred; without it we do not ask.
-        base = next((url for url in urls if is_secure(url)), None)
+        base = next((url for url in urls[:_MOST_URLS] if is_secure(url)), None)
         if base is not None:
             for zone in zones:
                 servers.setdefault(folded(zone), base.rstrip("/") + "/")
@@ -76,7 +78,7 @@ def parse_bootstrap(body: bytes) -> Bootstrap:
 
 def _services(services: list[Any]) -> Iterator[tuple[list[str], list[str]]]:
     for service in services:
-        if isinstance(service, list) and len(service) == 2:  # noqa: PLR2004 - zones and their servers
+        if isinstance(service, list) and len(service) == 2 and all(service):  # noqa: PLR2004 - zones and their servers
             yield tuple(_texts(part) for part in service)  # type: ignore[misc]
 
 

@@ -22,6 +22,8 @@ _IPV4_BITS, _IPV6_BITS = 32, 128
 # and keeps what a hostile record costs within bounds.
 _LONGEST = 16384
 _LONGEST_KEPT = 2048
+# A name has 253 characters and its shortest macro stands for one of them with four.
+_LONGEST_DOMAIN = 2048
 
 
 class SpfError(RecordError):
@@ -223,6 +225,9 @@ def _domain_mechanism(
 
 
 def _check_domain(name: str, text: str, offset: int) -> None:
+    if len(text) > _LONGEST_DOMAIN:
+        message = f"`{name}`: a domain of {len(text)} characters, {_LONGEST_DOMAIN} are read"
+        raise SpfError("too_long", message, offset)
     if not is_domain_spec(text):
         code = "macro" if "%" in text and not is_macro_string(text) else "domain"
         raise SpfError(code, f"`{name}`: {quoted(text)} is no domain", offset)
