@@ -1,5 +1,6 @@
 """The results of one look at everything, and the status that they add up to."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -42,13 +43,18 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All results of one look. `own_trouble` is what lies with ourselves; "" where nothing does."""
+    """All results of one look.
+
+    `own_trouble` is what lies with ourselves; "" where nothing does. `cut_off`: it is our network or our
+    resolver, so that whatever could not be told at all is for that reason.
+    """
 
     target: str
     results: tuple[Result, ...]
     seconds: float
     own_trouble: str = ""
     notes: tuple[str, ...] = ()
+    cut_off: bool = False
 
     @property
     def status(self) -> Status:
@@ -59,6 +65,10 @@ class Report:
     def by_gravity(self) -> list[Result]:
         """The results, the gravest first, else by check and target."""
         return sorted(self.results, key=lambda r: (GRAVITY.index(r.status), r.check, r.target))
+
+    def kept_from(self, result: Result) -> bool:
+        """Whether nothing of a result could be told, for our own trouble."""
+        return self.cut_off and result.status is Status.UNKNOWN and not result.known
 
 
 def result_of(found: OnceResult) -> Result:
@@ -94,6 +104,7 @@ def as_json(report: Report) -> dict[str, Any]:
     return {
         "target": report.target,
         "status": report.status,
+        **({"own_trouble": report.own_trouble} if report.own_trouble else {}),
         "results": [_result_json(result) for result in report.by_gravity()],
     }
 
@@ -134,5 +145,10 @@ def _blind(kept: Kept) -> tuple[str, ...]:
 
 def _about(subjects: Iterable[str], reason: str) -> str:
     """The reason, after the subjects that it does not name itself."""
-    named = [subject for subject in subjects if subject and subject not in reason]
+    named = [subject for subject in subjects if subject and not _names(reason, subject)]
     return f"{', '.join(named)}: {reason}" if named else reason
+
+
+def _names(reason: str, subject: str) -> bool:
+    """As words of their own: `records` does not name the subject `record`."""
+    return re.search(rf"(?<![\w-]){re.escape(subject)}(?![\w-])", reason) is not None

@@ -4,13 +4,16 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from monitor.cli.report import EXIT_CODES, Report, Result, as_json
-from monitor.cli.table import closing, print_report
-from monitor.model import Finding, Status
-from monitor.store.kept import KeptFinding
+from monitor.cli.bulk import line_of
+from monitor.cli.report import EXIT_CODES, Report, Result, as_json, result_of
+from monitor.cli.table import closing, print_report, rows_of
+from monitor.model import Finding, Outcome, Status
+from monitor.runner.execute import OnceResult
+from monitor.store.kept import Kept, KeptFinding, KeptSubject
 
 
 def finding(
@@ -117,6 +120,23 @@ def test_our_own_trouble_is_told_once_and_first() -> None:
     assert text.count("our own trouble, see above") == 2
 
 
+def test_cut_off_ourselves_a_check_that_could_tell_nothing_says_no_more_than_that() -> None:
+    """In whatever words each look failed; what could be told in part keeps its reason."""
+    results = (
+        result("mx", Status.UNKNOWN, blind=("shop.example MX: error (refused)",)),
+        replace(result("mx", Status.UNKNOWN, blind=("no answer",)), target="192.0.2.1"),
+        result("ns", Status.UNKNOWN, blind=("ns2 refuses",), known=1, subjects=2),
+    )
+    report = Report("shop.example", results, 1.0, "our resolver is dead", cut_off=True)
+    rows = {row.check: (row.targets, str(row.found)) for row in rows_of(report)}
+    assert rows == {
+        "mx": ("192.0.2.1\nshop.example", "our own trouble, see above"),
+        "ns": ("shop.example", "ns2 refuses"),
+    }
+    assert "mx unknown" not in str(line_of(report))
+    assert str(line_of(report)).endswith("ns unknown, our own trouble: our resolver is dead")
+
+
 def test_a_terminal_without_the_symbols_still_shows_the_words() -> None:
     """Output in an old encoding does not end in an exception."""
     raw = io.BytesIO()
@@ -190,3 +210,17 @@ def test_json_has_these_keys_and_no_others() -> None:
             },
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("timeout", "record, 192.0.2.1: timeout"),
+        ("more than 300 records", "record, 192.0.2.1: more than 300 records"),
+        ("192.0.2.1: refused", "record: 192.0.2.1: refused"),
+    ],
+)
+def test_what_is_not_known_is_named_unless_the_reason_names_it(reason: str, said: str) -> None:
+    subjects = {s: KeptSubject(s, None, unknown_reason=reason) for s in ("record", "192.0.2.1")}
+    kept = Kept("x", "shop.example", "shop.example", Status.UNKNOWN, 0.0, 0.0, None, subjects)
+    assert result_of(OnceResult(kept, Outcome(()), 0.1)).blind == (said,)
