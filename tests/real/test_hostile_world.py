@@ -25,19 +25,27 @@ from tests.e2e.servers import COMMAND, Daemon, free_port, running, until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DOMAIN = "hostile.example"
-ODD_NAMES = [
-    "loop",
-    "huge",
-    "garbage",
-    "truncated",
-    "slow",
-    "flapping",
-    "rewritten",
-    "dropped",
-    "refused",
-    "failing",
-    "long",
-]
+ODD_NAMES = {
+    "loop": "CNAME loop",
+    "huge": "more than 300 records",
+    "large-text": "spf.record_invalid",
+    "many-strings": "strings",
+    "void-bomb": "spf.void_lookups",
+    "wrong-class": "records of another class",
+    "wrong-port": "",
+    "pointer-loop": "no answer from",
+    "garbage": "spf.record_missing",
+    "truncated": "spf.record_missing",
+    "udp-only": "0 bytes read",
+    "slow": "",
+    "flapping": "",
+    "rewritten": "spf.record_missing",
+    "dropped": "no answer from",
+    "refused": "answered REFUSED",
+    "failing": "answered SERVFAIL",
+    "long": "spf.record_long",
+}
+"""Domains, and the code or the reason that is told of their SPF record; none where it is all right or left to chance."""
 ODD_POLICY_HOSTS = {
     "sts-endless": "the body has more than",
     "sts-huge": "the body has more than",
@@ -141,6 +149,22 @@ async def test_every_check_ends_in_its_time_limit_with_a_status(site: Daemon) ->
     within = {float(key.split('le="')[1].split('"')[0]): n for key, n in runs.items()}
     limit = min(bound for bound in within if bound > SMTP_SECONDS)
     assert within[limit] == within[float("inf")] >= 3 * len(ODD_HOSTS)
+
+
+@pytest.mark.parametrize("name", [name for name, told in ODD_NAMES.items() if told])
+async def test_odd_dns_is_a_finding_or_unknown_with_the_reason(site: Daemon, name: str) -> None:
+    results = (await site.json("/api/v1/results"))["results"]
+    (spf,) = (r for r in results if (r["check"], r["target"]) == ("spf", f"{name}.{DOMAIN}"))
+    reasons = [spf["failure"] or "", *(subject["reason"] for subject in spf["subjects"])]
+    codes = {finding["code"] for subject in spf["subjects"] for finding in subject["findings"]}
+    assert ODD_NAMES[name] in codes or any(ODD_NAMES[name] in reason for reason in reasons)
+
+
+async def test_a_forged_answer_is_not_believed(site: Daemon) -> None:
+    """It says `+all`, and comes from another port before the true one."""
+    results = (await site.json("/api/v1/results"))["results"]
+    (spf,) = (r for r in results if (r["check"], r["target"]) == ("spf", f"wrong-port.{DOMAIN}"))
+    assert spf["status"] == "ok"
 
 
 @pytest.mark.parametrize("name", ODD_HOSTS)
