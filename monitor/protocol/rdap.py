@@ -176,11 +176,6 @@ class Registration:
         found = {_STANDINGS[status] for status in self.statuses if status in _STANDINGS}
         return next((s for s in Standing if s in found), Standing.KEPT)
 
-    @property
-    def renewing(self) -> bool:
-        """The registry has renewed it by itself; the registrar may still take that back (RFC 3915 §3.1)."""
-        return "auto renew period" in self.statuses
-
 
 def parse_domain(body: bytes) -> Registration:
     """A domain object (RFC 9083 §5.3); parts that cannot be read are left out.

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.protocol.cipher_suites import WEAK_SUITES
 
 MOST_BYTES = 65536
 """Of a server's first flight that are read: certificates of every real chain, and room to spare."""
@@ -255,8 +254,3 @@ class _Reader:
         while self._at < end:
             kind = int.from_bytes(self.take(2), "big")
             yield kind, self.take(int.from_bytes(self.take(2), "big"))
-
-
-def suite_name(number: int) -> str:
-    """The IANA name of a weak suite, the number of another."""
-    return WEAK_SUITES.get(number, f"{number:#06x}")
