@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-
 MOST_BYTES = 65536
 """Of a server's first flight that are read: certificates of every real chain, and room to spare."""
 
