@@ -134,7 +134,10 @@ def line_of(report: Report) -> Text:
         for kept in result.findings
         if kept.severity == severity
     ]
-    blind = [f"{r.check} unknown" for r in report.by_gravity() if r.status is Status.UNKNOWN]
+    unknown = [r for r in report.by_gravity() if r.status is Status.UNKNOWN]
+    blind = [f"{r.check} unknown" for r in unknown if not report.kept_from(r)]
+    if len(blind) < len(unknown):
+        blind.append(f"our own trouble: {one_line(report.own_trouble)}")
     shown = list(dict.fromkeys([*codes, *blind]))
     if more := len(shown) - CODES_SHOWN:
         shown = [*shown[:CODES_SHOWN], f"{more} more"] if more > 0 else shown

@@ -138,6 +138,7 @@ class _Run:
     discovered: bool = False
     blindness: str = ""
     own_trouble: str = ""
+    cut_off: bool = False
     notes: list[str] = field(default_factory=list)
     at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
@@ -171,7 +172,10 @@ class _Run:
         if isinstance(target, DomainTarget) and (self.blindness or not self.discovered):
             reason = self.blindness or late
             results += [unlooked(*key, reason, seconds) for key in self._undiscovered(target.name)]
-        return Report(target.name, tuple(results), seconds, self.own_trouble, tuple(self.notes))
+        notes = tuple(self.notes)
+        return Report(
+            target.name, tuple(results), seconds, self.own_trouble, notes, cut_off=self.cut_off
+        )
 
     def _start(self, tasks: asyncio.TaskGroup, targets: Sequence[Target], *, reading: bool) -> None:
         for job in self.task.jobs:
@@ -197,6 +201,7 @@ class _Run:
         canaries = self.worlds.canaries
         trouble = await canaries.network() or await canaries.resolver()
         self.own_trouble = trouble or self.own_trouble
+        self.cut_off = bool(trouble)
 
     async def _inventory(self, name: str) -> Inventory:
         """The domain's addresses and mail hosts, declared and found."""

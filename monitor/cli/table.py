@@ -24,6 +24,7 @@ UNSEEN_WIDTH = 120
 REASONS_SHOWN = 3
 EVIDENCE_SHOWN = 110
 TARGETS_SHOWN = 4
+_SEE_ABOVE = "our own trouble, see above"
 
 SYMBOLS = {"ok": "✓", "warning": "!", "critical": "✗", "unknown": "?", "info": "·"}
 STYLES = {
@@ -65,13 +66,18 @@ def print_report(report: Report, stream: TextIO, environ: Mapping[str, str]) -> 
 
 
 def rows_of(report: Report) -> Iterator[Row]:
-    """The rows, the gravest results first; targets at which a check found nothing share a row."""
+    """The rows, the gravest results first; targets that a check has nothing or the same to say of share a row."""
     quiet: dict[str, list[Result]] = {}
+    kept_from: dict[str, list[Result]] = {}
     for result in report.by_gravity():
-        if result.status is Status.OK and not result.findings:
+        if report.kept_from(result):
+            kept_from.setdefault(result.check, []).append(result)
+        elif result.status is Status.OK and not result.findings:
             quiet.setdefault(result.check, []).append(result)
         else:
             yield from _rows_of(result, report.own_trouble)
+    for check, results in kept_from.items():
+        yield Row("unknown", check, _targets(results), Text(_SEE_ABOVE))
     for check, results in quiet.items():
         yield Row("ok", check, _targets(results), _nothing(results))
 
@@ -117,7 +123,7 @@ def _rows_of(result: Result, own_trouble: str) -> Iterator[Row]:
 def _reasons(result: Result, own_trouble: str) -> Text:
     """Why it is unknown; what lies with ourselves is told in full once, above the table."""
     reasons = [
-        reason.replace(own_trouble, "our own trouble, see above") if own_trouble else reason
+        reason.replace(own_trouble, _SEE_ABOVE) if own_trouble else reason
         for reason in result.blind
     ]
     shown = [one_line(reason) for reason in reasons[:REASONS_SHOWN]]
