@@ -19,6 +19,8 @@ LARGEST_DOMAIN = 128 * 1024
 MOST_REDIRECTS = 3
 
 _MOST_ITEMS = 1000
+_MOST_SERVICES = 5000
+"""Registries, with all zones of each; there are some 600."""
 _MOST_URLS = 10
 """Of one registry."""
 _LONGEST_TEXT = 200
@@ -77,7 +79,7 @@ def parse_bootstrap(body: bytes) -> Bootstrap:
 
 
 def _services(services: list[Any]) -> Iterator[tuple[list[str], list[str]]]:
-    for service in services:
+    for service in services[:_MOST_SERVICES]:
         if isinstance(service, list) and len(service) == 2 and all(service):  # noqa: PLR2004 - zones and their servers
             yield tuple(_texts(part) for part in service)  # type: ignore[misc]
 

@@ -1,6 +1,5 @@
 """Mark certificates: two that DigiCert issued (PayPal's and Xometry's, published for every receiver), and made ones."""
 
-import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from monitor.protocol import bimi
 from monitor.protocol.bimi import Evidence, EvidenceError, MarkKind
 from monitor.protocol.bimi.evidence import MOST_EVIDENCE
+from tests.protocol.limits import in_time
 from tests.protocol.marks import Mark, evidence_document
 
 REAL = Path(__file__).parent / "mark_certificates"
@@ -135,10 +135,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_documents_cost_little(name: str) -> None:
-    started = time.thread_time()
-    with suppress(EvidenceError):
+    with in_time(), suppress(EvidenceError):
         bimi.read_evidence(HOSTILE[name])
-    assert time.thread_time() - started < 0.05
 
 
 @given(
@@ -149,7 +147,5 @@ def test_hostile_documents_cost_little(name: str) -> None:
 )
 @settings(max_examples=200)
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    started = time.thread_time()
-    with suppress(EvidenceError):
+    with in_time(), suppress(EvidenceError):
         assert isinstance(bimi.read_evidence(data), Evidence)
-    assert time.thread_time() - started < 0.05

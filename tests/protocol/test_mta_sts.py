@@ -1,5 +1,4 @@
 import contextlib
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -7,6 +6,7 @@ from hypothesis import strategies as st
 
 from monitor.protocol import mta_sts
 from monitor.protocol.mta_sts import Mode, StsPolicyError, StsRecordError
+from tests.protocol.limits import in_time
 
 POLICY = "version: STSv1\nmode: enforce\nmx: mail.example.com\nmax_age: 604800\n"
 
@@ -182,7 +182,8 @@ def test_any_text_is_a_record_or_the_declared_error(text: str) -> None:
     else:
         offset = 0
         assert mta_sts.is_record(text)
-        assert record == mta_sts.parse_record(text + ";") or text.rstrip(" \t").endswith(";")
+        if not text.rstrip(" \t").endswith(";"):
+            assert record == mta_sts.parse_record(text + ";")
     assert 0 <= offset <= len(text)
 
 
@@ -212,7 +213,5 @@ def test_any_bytes_are_a_policy_or_the_declared_error(body: bytes) -> None:
 )
 def test_the_largest_body_is_judged_in_50_ms(line: bytes) -> None:
     body = (POLICY.encode() + line * 65536)[:65536]
-    started = time.process_time()
-    with contextlib.suppress(StsPolicyError):
+    with in_time(), contextlib.suppress(StsPolicyError):
         mta_sts.parse_policy(body)
-    assert time.process_time() - started < 0.05
