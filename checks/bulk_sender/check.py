@@ -96,7 +96,7 @@ def _look(
         return Look.unknown(subject, f"shown only by {requirement.seen_by}", weight=0)
     verdict = facts.all_hold(requirement.facts, known)
     if verdict.holds is None:
-        return Look.unknown(subject, verdict.reason, weight=0 if verdict.beyond_us else 1)
+        return Look.unknown(subject, verdict.reason, weight=0 if verdict.no_failure else 1)
     labels = {
         "sender": target.sender,
         "provider": provider.value,

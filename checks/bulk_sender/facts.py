@@ -29,14 +29,14 @@ class Fact(StrEnum):
 class Verdict:
     """Whether a fact holds: True, False, or None where that is not known, with the reason.
 
-    `causes` are the codes of the findings because of which it does not hold. `beyond_us`: it lies with
-    the platform, and nothing that we declare or mend would tell.
+    `causes` are the codes of the findings because of which it does not hold. `no_failure`: it is
+    not known although every look succeeded: it lies with the platform, or is not declared.
     """
 
     holds: bool | None
     reason: str = ""
     causes: tuple[str, ...] = ()
-    beyond_us: bool = False
+    no_failure: bool = False
 
 
 Verdicts = Mapping[Fact, Verdict]
@@ -102,8 +102,8 @@ def all_hold(wanted: Iterable[Fact], known: Verdicts) -> Verdict:
         return Verdict(True)
     causes = tuple(dict.fromkeys(cause for verdict in false for cause in verdict.causes))
     reason = "; ".join(verdict.reason for verdict in decisive)
-    beyond_us = not false and all(verdict.beyond_us for verdict in unknown)
-    return Verdict(decisive[0].holds, reason, causes, beyond_us)
+    no_failure = not false and all(verdict.no_failure for verdict in unknown)
+    return Verdict(decisive[0].holds, reason, causes, no_failure)
 
 
 def _of(results: Sequence[PastResult], check: str, *targets: str) -> list[PastResult]:
@@ -132,18 +132,22 @@ def _spf(target: SenderTarget, results: Sequence[PastResult]) -> Verdict:
         if domain.holds is not True:
             return domain
     if not target.addresses and not includes_of(target.platform):
-        return Verdict(None, f"`addresses` of {target.sender} are not declared")
+        return Verdict(None, f"`addresses` of {target.sender} are not declared", no_failure=True)
     sender = _judged(_of(results, "spf", target.name), _SPF_OF_SENDER, "spf", target.name)
     if sender.causes == ("spf.platform_not_included",) and not target.envelope_domains:
         # Most platforms have an envelope domain of their own: without one declared it may all be well.
-        return Verdict(None, f"`envelope_domains` of {target.sender} are not declared")
+        return Verdict(
+            None, f"`envelope_domains` of {target.sender} are not declared", no_failure=True
+        )
     return sender
 
 
 def _dkim(target: SenderTarget, results: Sequence[PastResult]) -> Verdict:
     """By the sender's own selectors; without any nobody knows with which key it signs."""
     if not target.selectors:
-        return Verdict(None, f"`dkim_selectors` of {target.sender} are not declared")
+        return Verdict(
+            None, f"`dkim_selectors` of {target.sender} are not declared", no_failure=True
+        )
     past = _of(results, "dkim", target.domain)
     if not past:
         return Verdict(None, f"the check dkim has not looked at {target.domain} yet")
@@ -163,9 +167,9 @@ def _dkim(target: SenderTarget, results: Sequence[PastResult]) -> Verdict:
 
 def _ptr(target: SenderTarget, results: Sequence[PastResult]) -> Verdict:
     if not target.addresses and includes_of(target.platform):
-        return Verdict(None, f"it sends from addresses of {target.platform}", beyond_us=True)
+        return Verdict(None, f"it sends from addresses of {target.platform}", no_failure=True)
     if not target.addresses:
-        return Verdict(None, f"`addresses` of {target.sender} are not declared")
+        return Verdict(None, f"`addresses` of {target.sender} are not declared", no_failure=True)
     return _judged(_of(results, "rdns", *target.addresses), _PTR, "rdns", target.addresses[0])
 
 
@@ -177,8 +181,9 @@ def _aligned(target: SenderTarget, spf: Verdict, dkim: Verdict) -> Verdict:
     ways = [dkim, *([spf] if same else [])]
     if any(way.holds for way in ways):
         return Verdict(True)
-    if any(way.holds is None for way in ways):
-        return Verdict(None, "; ".join(way.reason for way in ways if way.holds is None))
+    if unknown := [way for way in ways if way.holds is None]:
+        no_failure = all(way.no_failure for way in unknown)
+        return Verdict(None, "; ".join(way.reason for way in unknown), no_failure=no_failure)
     if not same:
         foreign = Verdict(False, f"the envelope domain {envelopes[0]} is another organization's")
         ways = [foreign, *ways]

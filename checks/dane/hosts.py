@@ -125,7 +125,9 @@ def _failed(view: View) -> tuple[Look, Protection]:
     status = view.tlsa.answer.status
     refused = view.tlsa.validation is Validation.BOGUS or status is DnsStatus.SERVFAIL
     if view.address is not None and view.address.validation is Validation.INSECURE:
-        return Look.known(view.host), Protection.WITHOUT
+        # Senders do not even ask; what was known of the records stays.
+        unseen = Look.unknown(view.host, view.tlsa.answer.blindness, weight=0)
+        return unseen, Protection.WITHOUT
     if not (refused and view.fails and _secure(view)):
         return Look.unknown(view.host, view.tlsa.answer.blindness), Protection.NOT_KNOWN
     finding = Finding(

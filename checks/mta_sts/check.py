@@ -1,7 +1,7 @@
 """The MTA-STS record of a domain, its policy, and the MX hosts that the policy names (RFC 8461)."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from checks.mta_sts import drift, evaluate
@@ -26,15 +26,13 @@ from monitor.model import (
     Role,
     Sample,
     Severity,
-    Status,
 )
 from monitor.protocol import mx
-from monitor.protocol.mta_sts import Mode, StsPolicy
+from monitor.protocol.mta_sts import StsPolicy
 
 _NAME = "mta_sts"
 _RECORD, _POLICY, _MX = "record", "policy", "mx"
 _HTTPS_PORT = 443
-_REMEMBERED_SECONDS = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +165,7 @@ async def _fetch(domain: str, world: World) -> _Fetched:
             return _Fetched(ours=f"{reply.url}: {reply.reason}; {ours}")
     read = evaluate.read_policy(domain, reply)
     if isinstance(read, Finding):
-        return _Fetched(findings=(_graver_if_enforced(read, domain, world),))
-    world.memory.put(domain, read.mode, _REMEMBERED_SECONDS)
+        return _Fetched(findings=(read,))
     findings = evaluate.of_policy(domain, read, reply, world.clock.now())
     samples = (
         Sample("mta_sts_mode", 1.0, {"mode": read.mode.value}),
@@ -182,27 +179,9 @@ async def _unresolved(domain: str, reply: HttpsReply, world: World) -> _Fetched:
     host = f"mta-sts.{domain}"
     answers = await world.dns.ask_many([Question(host, "A"), Question(host, "AAAA")])
     if all(answer.known and not answer.records for answer in answers):
-        found = _graver_if_enforced(evaluate.without_address(domain), domain, world)
-        return _Fetched(findings=(found,))
+        return _Fetched(findings=(evaluate.without_address(domain),))
     blind = next((answer.blindness for answer in answers if not answer.known), "")
     return _Fetched(ours=blind or f"{reply.url}: {reply.reason}")
-
-
-def _graver_if_enforced(finding: Finding, domain: str, world: World) -> Finding:
-    """Critical where the policy last read was in force: senders hold on to it, and cannot learn a new one.
-
-    After a restart the last result tells: nothing of this check is critical unless a policy is enforced.
-    """
-    mode = world.memory.get(domain)
-    if mode is None and any(
-        result.check == _NAME and result.status is Status.CRITICAL
-        for result in world.results.of_domain(domain)
-    ):
-        mode = Mode.ENFORCE
-    if mode is not Mode.ENFORCE:
-        return finding
-    world.memory.put(domain, mode, _REMEMBERED_SECONDS)
-    return replace(finding, severity=Severity.CRITICAL)
 
 
 def _policy_look(fetched: _Fetched) -> Look:

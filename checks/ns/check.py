@@ -36,7 +36,7 @@ class NsSettings(Settings):
     expiry_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 30
     expiry_critical_days: Annotated[
         float, Field(gt=0, validate_default=True, description="Days before its end.")
-    ] = 7
+    ] = 3
 
     @field_validator("expiry_critical_days")
     @classmethod

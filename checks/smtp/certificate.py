@@ -14,7 +14,8 @@ CODES = (
     Code("certificate_untrusted", Severity.WARNING, "nobody trusted issued the certificate"),
 )
 
-_WARNING_SHARE = 1 / 3
+# Of a short-lived certificate the last part of its life: programs begin to renew when a third is left.
+_WARNING_SHARE = 1 / 4
 _CRITICAL_SHARE = 1 / 8
 
 
@@ -42,7 +43,11 @@ def findings(target: HostTarget, tls: TlsSession, limits: Limits, now: float) ->
             evidence=f"names: {', '.join(leaf.names) or 'none'}",
         )
     # Of one that has ended, that it has ended is all there is to say.
-    if tls.untrusted and not (expiry and expiry.code == "certificate_expired"):
+    if (
+        tls.untrusted
+        and not tls.no_authorities
+        and not (expiry and expiry.code == "certificate_expired")
+    ):
         yield Finding(
             "certificate_untrusted",
             f"the certificate of {target.name} is not trusted: {tls.untrusted}",

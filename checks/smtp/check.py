@@ -24,6 +24,7 @@ from monitor.check import (
 )
 from monitor.model import Drift, HostTarget, Look, LookState, Outcome, Severity
 
+_TRUST = "trust"
 _IPV6_WORKS = "IPv6 works"
 
 TLS_PROTOCOL_ACCEPTED = Gauge(
@@ -34,7 +35,7 @@ TLS_PROTOCOL_ACCEPTED = Gauge(
 
 
 class SmtpSettings(Settings):
-    """When a certificate's end is near (of a short-lived one, the last third and eighth of its life), and slowness."""
+    """When a certificate's end is near (of a short-lived one, the last quarter and eighth of its life), and slowness."""
 
     certificate_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 21
     certificate_critical_days: Annotated[
@@ -129,11 +130,22 @@ class SmtpCheck:
         if all(look.state is LookState.UNKNOWN for look in looks):
             # As a whole, so that all that was known of the host stays shown.
             return Outcome.unknown("; ".join(dict.fromkeys(one.unknown for one in conversed)))
-        return Outcome(looks, samples=tuple(evaluate.samples(conversed)), incomplete=blindness)
+        return Outcome(
+            (*looks, *_trust(conversed)),
+            samples=tuple(evaluate.samples(conversed)),
+            incomplete=blindness,
+        )
 
     def classify(self, accepted: str, seen: str) -> Drift | None:
         """Whether STARTTLS was withdrawn or gained; None where neither."""
         return starttls.classify(accepted, seen)
+
+
+def _trust(conversed: Sequence[Conversed]) -> tuple[Look, ...]:
+    """Where this machine trusts no authority at all, nobody can say what the certificates are worth."""
+    sessions = (one.conversation.tls for one in conversed)
+    reason = next((tls.untrusted for tls in sessions if tls and tls.no_authorities), None)
+    return (Look.unknown(_TRUST, reason),) if reason else ()
 
 
 async def _converse(target: HostTarget, addresses: Sequence[str], world: World) -> list[Conversed]:

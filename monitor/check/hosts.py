@@ -27,6 +27,7 @@ class Certificate:
 class TlsSession:
     """What was negotiated. `chain` has the leaf first; `untrusted` is None where the chain verifies, else why not.
 
+    `no_authorities`: this machine trusts nobody at all, so that `untrusted` says nothing of the server.
     The name is not part of `untrusted`: `monitor.protocol.tls` judges names. `whole` is False where a
     certificate could not be read and is missing in the chain.
     """
@@ -35,6 +36,7 @@ class TlsSession:
     cipher: str
     chain: tuple[Certificate, ...]
     untrusted: str | None = None
+    no_authorities: bool = False
     whole: bool = True
 
 

@@ -53,8 +53,9 @@ def compared(
 
     Of their records those that are `watched` count.
 
-    The resolver's answer also counts where no server could be heard, where it is not known (a validating
-    resolver refuses what receivers refuse), and for an alias, which belongs to other servers.
+    The resolver's answer also counts where no server could be heard, or some could not and the others say
+    otherwise (they may be behind); where it is not known (a validating resolver refuses what receivers
+    refuse); and for an alias, which belongs to other servers.
     """
     heard = [one for one in said if one.authoritative and one.answer.known]
     alias = any(_is_alias(one.answer) for one in heard) or _is_alias(answer)
@@ -67,6 +68,8 @@ def compared(
         told = "; ".join(map(_told, views.values(), views))
         return replace(answer, disagreement=f"the name servers disagree: {told}")
     agreed = heard[0].answer
+    if len(heard) < len(said) and set(views) != {frozenset(filter(watched, answer.records))}:
+        return answer
     return replace(
         agreed, question=answer.question, authenticated=answer.authenticated, reason=answer.reason
     )

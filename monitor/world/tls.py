@@ -191,6 +191,7 @@ def read_session(tls: ssl.SSLObject, store: TrustStore, at: datetime) -> TlsSess
         cipher=cipher[0] if cipher else "",
         chain=tuple(described for _, described in chain),
         untrusted=broken or store.distrust([certificate for certificate, _ in chain], at),
+        no_authorities=store.is_empty,
         whole=not broken,
     )
 

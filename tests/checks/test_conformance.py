@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from checks.dmarc.check import DmarcCheck
+from checks.ns import serials
 from checks.spf.check import SpfCheck
 from monitor.check import Settings
 from monitor.model import DomainTarget, Look, LookState, Outcome, Role
@@ -63,3 +64,13 @@ async def test_checkdmarc_spf(case: dict[str, Any]) -> None:
     look = look_at(outcome, "record")
     if case["raises"] == "SPFSyntaxError":
         assert "record_invalid" in {finding.code for finding in look.findings}
+
+
+@pytest.mark.parametrize("case", vectors("soa.parse_soa_string"))
+def test_checkdmarc_soa(case: dict[str, Any]) -> None:
+    version = serials.version_of(case["args"][0])
+    assert (version is not None) is case["valid"]
+    if version is not None:
+        expected = case["result"]
+        assert (version.serial, version.refresh) == (expected["serial"], expected["refresh"])
+        assert version.source.startswith(expected["primary_nameserver"])

@@ -173,7 +173,7 @@ def test_any_text_is_a_version_or_none(text: str) -> None:
 @pytest.mark.parametrize(
     "given_settings",
     [
-        {"expiry_warning_days": 5},
+        {"expiry_warning_days": 2},
         {"expiry_warning_days": 20, "expiry_critical_days": 21},
         {"expiry_critical_days": 0},
         {"rdap_bootstrap": "http://data.iana.org/rdap/dns.json"},

@@ -376,7 +376,7 @@ SEEN = [
     ),
     ("logo-host-down", serves("brand.shop.example", "/logo.svg", "tiny-ps"), True, "refused"),
     ("bimi-record-invalid", text("default._bimi.news.example", "l=https://"), {True}, {False}),
-    ("domain-expiring", registered_days("shop.example"), 299, 2),
+    ("domain-expiring", registered_days("shop.example"), 299, 1),
     ("domain-ageing", registered_days("news.example"), 199, 20),
     ("dnssec-bogus", record("shop.example", "MX"), SHOP_MXS, "SERVFAIL"),
     ("dnssec-bogus", of_servers("shop.example", "MX", "127.0.1.53"), [1], [1]),
