@@ -1,11 +1,14 @@
 """One look each at many targets: order, exit code, formats, and a list that cannot be used."""
 
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import deliverability
+from tests.cli.commands import COMMAND, deliverability, environment
 
 LIST = """\
 # our domains
@@ -69,3 +72,30 @@ def test_one_target_or_a_file_not_both(tmp_path: Path) -> None:
         ended = deliverability("check", *arguments, cwd=tmp_path)
         assert ended.returncode == 3
         assert "TARGET" in ended.stderr
+
+
+def test_who_watches_sees_how_far_it_is(lab: Path, tmp_path: Path) -> None:
+    """On a terminal only: a file gets the lines, and nothing that moves."""
+    (tmp_path / "domains.txt").write_text(LIST)
+    terminal, end = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "check", "-f", "domains.txt", "--only", "mx", "--config", str(lab)],
+        cwd=tmp_path,
+        env=environment(TERM="xterm", COLUMNS="120"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=end,
+    ) as process:
+        os.close(end)
+        watched = b""
+        try:
+            while part := os.read(terminal, 4096):
+                watched += part
+        except OSError:
+            pass  # Linux says so that nobody has the other end any more
+        lines = (process.stdout.read() if process.stdout else b"").decode()
+    os.close(terminal)
+    assert "Looking" in watched.decode()
+    assert "3/3" in watched.decode()
+    assert "Looking" not in lines
+    assert len(lines.splitlines()) == 3
