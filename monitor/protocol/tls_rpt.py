@@ -18,6 +18,7 @@ _HTTPS = re.compile(r"//([A-Za-z0-9.-]+)(?::[0-9]{1,5})?(?:[/?#].*)?")
 _WHITE_SPACE = " \t"
 # No sender reports to so many; a hostile record should cost little.
 _MOST_DESTINATIONS = 100
+_LONGEST_URI = 2048
 
 
 class TlsRptError(RecordError):
@@ -111,6 +112,10 @@ def parse_destination(text: str) -> Destination:
     Raises:
         TlsRptError: ``uri``.
     """
+    if len(text) > _LONGEST_URI:
+        raise TlsRptError(
+            "uri", f"a destination of {len(text)} characters, {_LONGEST_URI} are read"
+        )
     found = _URI.fullmatch(text)
     if found is None:
         raise TlsRptError("uri", f"{quoted(text)} is no URI such as `mailto:reports@example.com`")

@@ -21,6 +21,7 @@ _REMOVED_TAGS = frozenset({"pct", "rf", "ri"})  # RFC 9989 appendix C, "tags rem
 _FAILURE_OPTIONS = frozenset({"0", "1", "d", "s"})
 # Nobody has reports sent to so many; a hostile record should cost little.
 _MOST_URIS = 100
+_LONGEST_URI = 2048
 _POLICY_TAGS = frozenset({"p", "sp", "np"})
 _OptionT = TypeVar("_OptionT", bound=StrEnum)
 
@@ -261,6 +262,8 @@ def parse_report_uri(text: str) -> ReportUri:
     Raises:
         DmarcError: ``uri``.
     """
+    if len(text) > _LONGEST_URI:
+        raise DmarcError("uri", f"a destination of {len(text)} characters, {_LONGEST_URI} are read")
     uri, mark, limit = text.partition("!")
     found = _URI.fullmatch(uri)
     size = _SIZE_LIMIT.fullmatch(limit)
