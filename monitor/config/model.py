@@ -274,7 +274,7 @@ class ResolverConfig(Section):
         "gmail.com",
         "outlook.com",
     )
-    """Domains that always resolve: when they do not, the trouble is ours."""
+    """Domains that always resolve, and one of which at least answers HTTPS: when they do not, the trouble is ours."""
 
 
 class NetworkConfig(Section):

@@ -62,7 +62,7 @@ class CanaryWatch:
     the start, and after a connection of ours failed; and then one of them, in turn, if it answers.
 
     Args:
-        names: names that always have addresses.
+        names: names that always have addresses, at one of which at least HTTPS always answers.
         port25: `host` or `host:port` of mail hosts that always accept connections.
         source_address: the address to connect from, for hosts of its family; as the prober does.
     """
@@ -132,18 +132,21 @@ class CanaryWatch:
             return None
         if not self._reachable_at:
             return None if _has_route() else f"this machine has no route to the internet; {trouble}"
-        failure = await self._unreached()
+        failure = await self._unreached(refused_is_reached=True)
         return failure and f"our network reaches nothing: {failure}; {trouble}"
 
     async def _ask_https(self) -> str | None:
-        failure = await self._unreached()
+        # A firewall refuses in the hosts' name; all canaries at once do not.
+        failure = await self._unreached(refused_is_reached=False)
         return failure and f"connections to port 443 leave here for nobody ({failure})"
 
-    async def _unreached(self) -> str | None:
-        """How a canary was not reached over HTTPS; None where another was, and be it that it refused."""
+    async def _unreached(self, *, refused_is_reached: bool) -> str | None:
+        """How a canary was not reached over HTTPS; None where another was, or, if that counts, refused."""
         attempts = [self._connect(address, HTTPS_PORT) for address in self._reachable_at]
         failures = [failure for failure in await asyncio.gather(*attempts) if failure is not None]
-        if len(failures) < len(attempts) or any(failure.refused for failure in failures):
+        if len(failures) < len(attempts):
+            return None
+        if refused_is_reached and any(failure.refused for failure in failures):
             return None
         return failures[0].reason if failures else None
 
