@@ -1,5 +1,6 @@
 """Which chains are trusted is decided as mail servers do: by issuer, time and use; names are judged apart."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from monitor.world.tls import TrustStore, describe
+from monitor.world.tls import TrustStore, describe, read_session
+from tests.protocol.limits import MEMORY, SECONDS, in_time, memory, seconds
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -125,3 +129,64 @@ def test_the_systems_authorities_are_read_and_extended(
 def test_a_certificate_without_names_is_described() -> None:
     seen = describe(certificate("leaf", "root", names=()))
     assert (seen.names, seen.subject, seen.issuer) == ((), "CN=leaf", "CN=root")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A session as `ssl` hands it out, with whatever chain."""
+
+    chain: tuple[bytes, ...]
+
+    def cipher(self) -> None:
+        return None
+
+    def version(self) -> None:
+        return None
+
+    def get_unverified_chain(self) -> tuple[bytes, ...]:
+        return self.chain
+
+
+DER = [each.public_bytes(Encoding.DER) for each in (LEAF, MIDDLE)]
+STORE = TrustStore([ROOT])
+
+
+@given(
+    place=st.integers(0, len(DER[0])),
+    inserted=st.binary(max_size=4),
+    dropped=st.integers(0, 4),
+    which=st.integers(0, 1),
+)
+@settings(max_examples=200, deadline=None)
+def test_a_mutilated_chain_is_described_or_said_to_be_broken(
+    place: int, inserted: bytes, dropped: int, which: int
+) -> None:
+    chain = list(DER)
+    chain[which] = DER[which][:place] + inserted + DER[which][place + dropped :]
+    with in_time():
+        session = read_session(Sent(tuple(chain)), STORE, NOW)
+    assert session.untrusted or chain == DER
+    assert session.whole == (len(session.chain) == len(chain))
+
+
+def many_names() -> bytes:
+    """As large as OpenSSL lets a chain be: 100 KiB."""
+    names = tuple(f"host-{number}.example.com" for number in range(4500))
+    return certificate("leaf", "middle", names=names).public_bytes(Encoding.DER)
+
+
+LARGE: dict[str, tuple[bytes, ...]] = {
+    "many names": (many_names(), DER[1]),
+    "many certificates": (DER[0], *[DER[1]] * 250),
+    "no certificates": (b"\x30\x84\x00\x01\x80\x00" + bytes(98_304),),
+    "many of nothing": (b"",) * 1000,
+}
+
+
+@pytest.mark.parametrize("chain", LARGE.values(), ids=LARGE)
+def test_large_chains_cost_little(chain: tuple[bytes, ...]) -> None:
+    def work() -> None:
+        read_session(Sent(chain), STORE, NOW)
+
+    assert seconds(work) < SECONDS
+    assert memory(work) < MEMORY
