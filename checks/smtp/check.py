@@ -8,7 +8,6 @@ from typing import Annotated, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from checks.smtp import certificate, evaluate, greeting, starttls
-from checks.smtp.addresses import REMEMBERED_SECONDS, addresses_of, is_ipv6
 from checks.smtp.conversed import Conversed
 from monitor.check import (
     About,
@@ -22,16 +21,16 @@ from monitor.check import (
     SmtpFailure,
     World,
 )
+from monitor.check.mail_hosts import (
+    REMEMBERED_SECONDS,
+    TLS_PROTOCOL_ACCEPTED,
+    addresses_of,
+    is_ipv6,
+)
 from monitor.model import Drift, HostTarget, Look, LookState, Outcome, Severity
 
 _TRUST = "trust"
 _IPV6_WORKS = "IPv6 works"
-
-TLS_PROTOCOL_ACCEPTED = Gauge(
-    "tls_protocol_accepted",
-    "1 where the host accepts the TLS version, 0 where it does not: negotiated (check smtp), or each tried (smtp_audit).",
-    labels=("target", "domain", "check", "protocol"),
-)
 
 
 class SmtpSettings(Settings):

@@ -5,11 +5,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from checks.smtp.addresses import addresses_of
-from checks.smtp.check import TLS_PROTOCOL_ACCEPTED
 from checks.smtp_audit import evaluate, relay
 from checks.smtp_audit.evaluate import Audited
 from monitor.check import About, Code, Gauge, Settings, World
+from monitor.check.mail_hosts import TLS_PROTOCOL_ACCEPTED, addresses_of
 from monitor.model import HostTarget, LookState, Outcome, Provider, Severity
 from monitor.protocol.platforms import provider_of_mx
 

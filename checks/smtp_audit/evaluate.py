@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from checks.smtp.addresses import is_ipv6
 from checks.smtp_audit import relay
 from checks.smtp_audit.relay import Trials
 from monitor.check import AuditPart, SmtpAudit
+from monitor.check.mail_hosts import is_ipv6
 from monitor.model import Finding, HostTarget, Look, Sample, Severity
 from monitor.protocol.cipher_suites import Weakness, weakness
 from monitor.protocol.tls import is_outdated

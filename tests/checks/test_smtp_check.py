@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from checks.smtp.addresses import MAX_ADDRESSES
 from checks.smtp.check import SmtpCheck, SmtpSettings
 from monitor.check import Certificate, SmtpConversation, SmtpFailure, TlsSession
+from monitor.check.mail_hosts import MAX_ADDRESSES
 from monitor.model import HostTarget, Outcome
 from monitor.world.fake import FakeWorld
 

@@ -1,14 +1,22 @@
-"""The addresses of a mail host, in a fixed order."""
+"""What the checks of mail hosts have in common: a host's addresses in a fixed order, and what TLS it speaks."""
 
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-from monitor.check import DnsAnswer, Question, World
+from monitor.check.about import Gauge
+from monitor.check.dns import DnsAnswer, Question
+from monitor.check.world import World
 
 MAX_ADDRESSES = 8
 """Of one host: enough for every real one, and no more connections than a guest should make."""
 
 REMEMBERED_SECONDS = 7 * 86400.0
+
+TLS_PROTOCOL_ACCEPTED = Gauge(
+    "tls_protocol_accepted",
+    "1 where the host accepts the TLS version, 0 where it does not; one check negotiates, another tries each.",
+    labels=("target", "domain", "check", "protocol"),
+)
 
 
 async def addresses_of(host: str, world: World) -> tuple[list[str], str]:
