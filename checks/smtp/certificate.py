@@ -1,9 +1,9 @@
 """What a host's certificate is worth: its time, its names, who issued it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from monitor.check import Certificate, Code, TlsSession
+from monitor.check.certificates import Limits
 from monitor.model import Finding, HostTarget, Severity
 from monitor.protocol.tls import names_match
 
@@ -13,18 +13,6 @@ CODES = (
     Code("certificate_name_mismatch", Severity.WARNING, "the certificate names another host"),
     Code("certificate_untrusted", Severity.WARNING, "nobody trusted issued the certificate"),
 )
-
-# Of a short-lived certificate the last part of its life: programs begin to renew when a third is left.
-_WARNING_SHARE = 1 / 4
-_CRITICAL_SHARE = 1 / 8
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds before a certificate's end from which it is a warning, and critical."""
-
-    warning: float
-    critical: float
 
 
 def findings(target: HostTarget, tls: TlsSession, limits: Limits, now: float) -> Iterator[Finding]:
@@ -61,27 +49,25 @@ def findings(target: HostTarget, tls: TlsSession, limits: Limits, now: float) ->
 
 def _expiry(target: HostTarget, leaf: Certificate, limits: Limits, now: float) -> Finding | None:
     end = leaf.not_after.timestamp()
-    left = end - now
-    life = end - leaf.not_before.timestamp()
     day = f"{leaf.not_after:%Y-%m-%d %H:%M} UTC"
     fix = "Renew it and have the mail server load it; then find out why the renewal did not run."
     evidence = (
         f"subject: {leaf.subject}; issuer: {leaf.issuer}; not after: {leaf.not_after.isoformat()}"
     )
-    if left <= 0:
+    if end <= now:
         return Finding(
             "certificate_expired",
             f"the certificate of {target.name} expired on {day}",
             fix=fix,
             evidence=evidence,
         )
-    if left > min(limits.warning, life * _WARNING_SHARE):
+    severity = limits.severity(leaf, now)
+    if severity is None:
         return None
-    critical = left <= min(limits.critical, life * _CRITICAL_SHARE)
     return Finding(
         "certificate_expiring",
-        f"the certificate of {target.name} ends in {left / 86400:.1f} days, on {day}",
+        f"the certificate of {target.name} ends in {(end - now) / 86400:.1f} days, on {day}",
         fix=fix,
         evidence=evidence,
-        severity=Severity.CRITICAL if critical else Severity.WARNING,
+        severity=severity,
     )

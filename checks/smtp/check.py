@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from checks.smtp import certificate, evaluate, greeting, starttls
 from checks.smtp.conversed import Conversed
@@ -16,11 +16,11 @@ from monitor.check import (
     Duration,
     Gauge,
     Question,
-    Settings,
     SmtpConversation,
     SmtpFailure,
     World,
 )
+from monitor.check.certificates import CertificateSettings
 from monitor.check.mail_hosts import (
     REMEMBERED_SECONDS,
     TLS_PROTOCOL_ACCEPTED,
@@ -33,25 +33,13 @@ _TRUST = "trust"
 _IPV6_WORKS = "IPv6 works"
 
 
-class SmtpSettings(Settings):
+class SmtpSettings(CertificateSettings):
     """When a certificate's end is near (of a short-lived one, the last quarter and eighth of its life), and slowness."""
 
-    certificate_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 21
-    certificate_critical_days: Annotated[
-        float, Field(gt=0, validate_default=True, description="Days before its end.")
-    ] = 7
     slow_banner: Annotated[
         Duration, Field(gt=0, description="From when on a greeting comes late.")
     ] = 10.0
     """Above the six seconds that postfix's postscreen lets everyone wait whom it does not know."""
-
-    @field_validator("certificate_critical_days")
-    @classmethod
-    def _graver_is_later(cls, days: float, info: ValidationInfo) -> float:
-        warning = info.data.get("certificate_warning_days")
-        if warning is not None and days > warning:
-            raise ValueError(f"is more than certificate_warning_days ({warning:g})")
-        return days
 
 
 class SmtpCheck:
@@ -108,10 +96,7 @@ class SmtpCheck:
 
     def __init__(self, settings: SmtpSettings) -> None:
         self._limits = evaluate.Limits(
-            certificates=certificate.Limits(
-                warning=settings.certificate_warning_days * 86400,
-                critical=settings.certificate_critical_days * 86400,
-            ),
+            certificates=settings.limits,
             banner_seconds=settings.slow_banner,
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from checks.smtp import certificate, greeting, starttls
 from checks.smtp.conversed import Conversed
-from monitor.check import SmtpFailure, TlsSession
+from monitor.check import SmtpFailure, TlsSession, certificates
 from monitor.model import Finding, HostTarget, Look, Sample, Severity
 from monitor.protocol.cipher_suites import weakness
 from monitor.protocol.tls import is_outdated
@@ -19,7 +19,7 @@ NAME = "name"
 class Limits:
     """From when on things are said: a certificate's end, and the seconds until a host greets."""
 
-    certificates: certificate.Limits
+    certificates: certificates.Limits
     banner_seconds: float
 
 

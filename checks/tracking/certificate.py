@@ -1,23 +1,13 @@
 """What the certificate of a link host is worth: its time, its names, who issued it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from monitor.check import Certificate, TlsSession
-from monitor.model import Finding, Severity
+from monitor.check.certificates import Limits
+from monitor.model import Finding
 from monitor.protocol.tls import names_match
 
 _DAY = 86400.0
-# Of a short-lived certificate the last part of its life: programs begin to renew when a third is left.
-_WARNING_SHARE, _CRITICAL_SHARE = 1 / 4, 1 / 8
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds before a certificate's end from which it is a warning, and critical."""
-
-    warning: float
-    critical: float
 
 
 def findings(host: str, tls: TlsSession, limits: Limits, now: float) -> Iterator[Finding]:
@@ -55,25 +45,24 @@ def findings(host: str, tls: TlsSession, limits: Limits, now: float) -> Iterator
 
 def _expiry(host: str, leaf: Certificate, limits: Limits, now: float) -> Finding | None:
     end = leaf.not_after.timestamp()
-    left, life = end - now, end - leaf.not_before.timestamp()
     day = f"{leaf.not_after:%Y-%m-%d %H:%M} UTC"
     fix = (
         f"Renew the certificate of {host} where it is issued (the platform, or the proxy before it). A platform "
         f"that renews by itself does so only while {host} leads to it, and no CAA record forbids its authority."
     )
     evidence = f"issuer: {leaf.issuer}; not after: {leaf.not_after.isoformat()}"
-    if left <= 0:
+    if end <= now:
         summary = (
             f"the certificate of {host} expired on {day}: links in mail already sent do not open"
         )
         return Finding("certificate_expired", summary, fix=fix, evidence=evidence)
-    if left > min(limits.warning, life * _WARNING_SHARE):
+    severity = limits.severity(leaf, now)
+    if severity is None:
         return None
-    critical = left <= min(limits.critical, life * _CRITICAL_SHARE)
     return Finding(
         "certificate_expiring",
-        f"the certificate of {host} ends in {left / _DAY:.1f} days, on {day}: then no link in our mail opens",
+        f"the certificate of {host} ends in {(end - now) / _DAY:.1f} days, on {day}: then no link in our mail opens",
         fix=fix,
         evidence=evidence,
-        severity=Severity.CRITICAL if critical else Severity.WARNING,
+        severity=severity,
     )

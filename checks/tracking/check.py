@@ -2,12 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
-
-from pydantic import Field, ValidationInfo, field_validator
+from typing import ClassVar
 
 from checks.tracking import certificate, evaluate
-from checks.tracking.certificate import Limits
 from monitor.check import (
     About,
     Code,
@@ -17,9 +14,9 @@ from monitor.check import (
     HttpsReply,
     PastResult,
     Question,
-    Settings,
     World,
 )
+from monitor.check.certificates import CertificateSettings
 from monitor.model import (
     Classification,
     DomainTarget,
@@ -33,24 +30,10 @@ from monitor.model import (
 from monitor.protocol.psl import registrable_domain
 
 _HTTPS_PORT = 443
-_DAY = 86400.0
 
 
-class TrackingSettings(Settings):
+class TrackingSettings(CertificateSettings):
     """When a certificate's end is near; of a short-lived one, the last quarter and eighth of its life."""
-
-    certificate_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 21
-    certificate_critical_days: Annotated[
-        float, Field(gt=0, validate_default=True, description="Days before its end.")
-    ] = 7
-
-    @field_validator("certificate_critical_days")
-    @classmethod
-    def _graver_is_later(cls, days: float, info: ValidationInfo) -> float:
-        warning = info.data.get("certificate_warning_days")
-        if warning is not None and days > warning:
-            raise ValueError(f"is more than certificate_warning_days ({warning:g})")
-        return days
 
 
 class TrackingCheck:
@@ -93,10 +76,7 @@ class TrackingCheck:
     )
 
     def __init__(self, settings: TrackingSettings) -> None:
-        self._limits = Limits(
-            warning=settings.certificate_warning_days * _DAY,
-            critical=settings.certificate_critical_days * _DAY,
-        )
+        self._limits = settings.limits
 
     async def run(self, target: DomainTarget, world: World) -> Outcome:
         """A look at every host, all at once."""
