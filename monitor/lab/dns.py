@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from ipaddress import IPv4Address
 from typing import cast
 
@@ -26,6 +26,7 @@ import dns.rdatatype
 import dns.rrset
 
 from monitor.lab import odd_answers
+from monitor.lab.fillers import can_fill, fillers, least_octets
 from monitor.lab.scenario import Behaviour, Deed, Scenario
 from monitor.lab.zones import Answer, Zones
 
@@ -36,15 +37,12 @@ _CLASSIC_UDP_SIZE = 512  # RFC 1035 §4.2.1
 _EDNS_UDP_SIZE = 1232  # what DNS flag day 2020 settled on
 _TCP_SIZE = 65535
 _TCP_IDLE_SECONDS = 30
-# RFC 1035 §4.1.3, with a compressed owner's name and an octet of data.
-_LEAST_RECORD_OCTETS = 13
 _RECEIVE_BUFFER_OCTETS = 4 * 1024 * 1024
 _IPV4_LABELS = 4
 _IPV6_LABELS = 32
 _KNOWN = (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
 _ROOT_NS = dns.rrset.from_text(".", 3600, "IN", "NS", "a.root-servers.invalid.")
 _ODD: dict[Deed, Callable[[dns.message.Message], bytes]] = {
-    Deed.LARGE_TEXT: odd_answers.large_text,
     Deed.MANY_STRINGS: partial(odd_answers.large_text, string_octets=1),
     Deed.WRONG_CLASS: odd_answers.wrong_class,
     Deed.POINTER_LOOP: odd_answers.pointer_loop,
@@ -156,6 +154,10 @@ class Responder:
                 return ()
             case Deed.GARBAGE_FIRST if exchange.udp:
                 return (*exchange.garbage(), exchange.wire(self._truth(exchange)))
+            case Deed.LARGE_TEXT:
+                begins, repeats = behaviour.begins.encode(), behaviour.repeats.encode()
+                text = partial(odd_answers.large_text, begins=begins, repeats=repeats)
+                return (exchange.odd(text),)
             case deed if deed in _ODD:
                 return (exchange.odd(_ODD[deed]),)
             case _:
@@ -260,33 +262,15 @@ def _is_address(name: dns.name.Name) -> bool:
     return len(labels) == _IPV6_LABELS and all(len(label) == 1 for label in labels)
 
 
-_FILLERS: dict[dns.rdatatype.RdataType, Callable[[int], str]] = {
-    dns.rdatatype.A: lambda n: f"10.0.{n // 256}.{n % 256}",
-    dns.rdatatype.AAAA: lambda n: f"2001:db8::{n:x}",
-    dns.rdatatype.MX: lambda n: f"{n} mx{n}.filler.invalid.",
-    dns.rdatatype.NS: lambda n: f"ns{n}.filler.invalid.",
-    dns.rdatatype.TXT: lambda n: f'"filler {n}"',
-}
-
-
 def _fit_nowhere(count: int, exchange: _Exchange) -> bool:
     """Whether so many records are known not to fit, before they are made."""
-    return exchange.rdtype in _FILLERS and count * _LEAST_RECORD_OCTETS > exchange.limit
+    return can_fill(exchange.rdtype) and least_octets(count) > exchange.limit
 
 
 def _many(exchange: _Exchange, *, count: int, ttl: int) -> Answer:
-    if exchange.rdtype not in _FILLERS:
+    if not can_fill(exchange.rdtype):
         return Answer(dns.rcode.NOERROR)
-    return Answer(dns.rcode.NOERROR, (_fillers(exchange.name, exchange.rdtype, count, ttl),))
-
-
-@lru_cache(maxsize=32)
-def _fillers(
-    name: dns.name.Name, rdtype: dns.rdatatype.RdataType, count: int, ttl: int
-) -> dns.rrset.RRset:
-    """Kept: to make a thousand records takes as long as to answer hundreds of questions."""
-    values = [_FILLERS[rdtype](number) for number in range(count)]
-    return dns.rrset.from_text_list(name, ttl, "IN", rdtype, values)
+    return Answer(dns.rcode.NOERROR, (fillers(exchange.name, exchange.rdtype, count, ttl),))
 
 
 class DnsServer:

@@ -35,10 +35,16 @@ def forged(query: dns.message.Message) -> bytes:
     return _response(query, _record(_TO_QUESTION, text, dns.rdataclass.IN))
 
 
-def large_text(query: dns.message.Message, *, string_octets: int = _LONGEST_STRING) -> bytes:
+def large_text(
+    query: dns.message.Message,
+    *,
+    string_octets: int = _LONGEST_STRING,
+    begins: bytes = _BEGINNING,
+    repeats: bytes = b"a",
+) -> bytes:
     """One TXT record as large as a message can be, in strings of so many octets."""
-    number = _LARGEST_DATA // (string_octets + 1)
-    text = _BEGINNING.ljust(number * string_octets, b"a")
+    size = _LARGEST_DATA // (string_octets + 1) * string_octets
+    text = (begins + repeats * (size // len(repeats) + 1))[:size]
     return _response(query, _record(_TO_QUESTION, _strings(text, string_octets), dns.rdataclass.IN))
 
 

@@ -205,7 +205,8 @@ class Behaviour(_Model):
 
     `types` limits it to record types, `server` to one name server (or `resolver`), `only: addresses` to
     names that are reversed addresses under the suffix, and `share` to that part of the questions,
-    drawn with the scenario's seed. Of several that match, the one declared last acts.
+    drawn with the scenario's seed. Of several that match, the one declared last acts. `large_text` is
+    what it `begins` with and `repeats`.
     """
 
     suffix: DomainName
@@ -217,6 +218,8 @@ class Behaviour(_Model):
     delay: Seconds = 2.0
     answers: tuple[IPv4Address, ...] = ()
     count: Annotated[int, Field(ge=1, le=2000)] = 1000
+    begins: str = "v=spf1 "
+    repeats: Annotated[str, Field(min_length=1)] = "a"
 
 
 class Listing(_Model):
