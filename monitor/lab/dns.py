@@ -154,12 +154,8 @@ class Responder:
                 return ()
             case Deed.GARBAGE_FIRST if exchange.udp:
                 return (*exchange.garbage(), exchange.wire(self._truth(exchange)))
-            case Deed.LARGE_TEXT:
-                begins, repeats = behaviour.begins.encode(), behaviour.repeats.encode()
-                text = partial(odd_answers.large_text, begins=begins, repeats=repeats)
-                return (exchange.odd(text),)
-            case deed if deed in _ODD:
-                return (exchange.odd(_ODD[deed]),)
+            case _ if (odd := _odd(behaviour)) is not None:
+                return (exchange.odd(odd),)
             case _:
                 return (exchange.wire(self._twisted(behaviour, exchange)),)
 
@@ -253,6 +249,13 @@ class _Exchange:
         if self.query.edns < 0:
             return _CLASSIC_UDP_SIZE
         return max(_CLASSIC_UDP_SIZE, min(self.query.payload, _EDNS_UDP_SIZE))
+
+
+def _odd(behaviour: Behaviour) -> Callable[[dns.message.Message], bytes] | None:
+    if behaviour.do is Deed.LARGE_TEXT:
+        begins, repeats = behaviour.begins.encode(), behaviour.repeats.encode()
+        return partial(odd_answers.large_text, begins=begins, repeats=repeats)
+    return _ODD.get(behaviour.do)
 
 
 def _is_address(name: dns.name.Name) -> bool:
