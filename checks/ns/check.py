@@ -20,7 +20,7 @@ from monitor.check import (
     Settings,
     World,
 )
-from monitor.model import DomainTarget, Look, LookState, Outcome
+from monitor.model import DomainTarget, Drift, Look, LookState, Outcome
 
 IANA = "https://data.iana.org/rdap/dns.json"
 _REMEMBERED_SECONDS = 7 * 86400.0
@@ -59,6 +59,7 @@ class NsCheck:
         codes=(*evaluate.CODES, *serials.CODES, *registration.CODES),
         gauges=registration.GAUGES,
         confirm=Confirm.OTHER_PATH,
+        drift_codes=evaluate.DRIFT_CODES,
     )
 
     def __init__(self, settings: NsSettings) -> None:
@@ -72,6 +73,10 @@ class NsCheck:
             _zone_looks(target, world), self._registry.look(target, world)
         )
         return replace(of_zone, looks=(*of_zone.looks, registered))
+
+    def classify(self, accepted: str, seen: str) -> Drift | None:
+        """How the set of name servers differs from the accepted one, None where it does not."""
+        return evaluate.classify(accepted, seen)
 
 
 async def _zone_looks(target: DomainTarget, world: World) -> Outcome:
@@ -89,7 +94,7 @@ async def _looks_at_zone(
         return [*looks, Look.unknown(evaluate.SERVERS, ns.blindness)]
     if not ns.records or ns.canonical_name not in {"", target.name}:
         # A name inside a zone above it, or an alias: others are answerable for that one's servers.
-        return [*looks, Look.known(evaluate.SERVERS)]
+        return [*looks, Look.known(evaluate.SERVERS, record="")]
     return [*looks, *await _server_looks(target.name, ns, world)]
 
 
@@ -127,7 +132,7 @@ async def _server_looks(domain: str, ns: DnsAnswer, world: World) -> list[Look]:
     below = [server for server in above.nameservers if server.endswith(f".{domain}")]
     glue = dict(zip(below, [await _addresses(server, world) for server in below], strict=True))
     return [
-        evaluate.servers(domain, ns.records, said),
+        evaluate.servers(domain, ns.records, said, evaluate.watched(ns.records, by_ns)),
         *evaluate.each_server(domain, said, await _without_address(said, world)),
         versions,
         evaluate.parent(domain, above, by_ns, glue),

@@ -12,7 +12,7 @@ from monitor.check import (
     ServerAnswer,
     Validation,
 )
-from monitor.model import DomainTarget, Finding, Look, Role, Severity
+from monitor.model import Classification, DomainTarget, Drift, Finding, Look, Role, Severity
 from monitor.protocol.names import folded
 
 DELEGATION = "delegation"
@@ -30,7 +30,12 @@ CODES = (
     Code("delegation_differs", Severity.WARNING, "parent and zone name other servers"),
     Code("glue_missing", Severity.WARNING, "the parent lacks the address of a name server"),
     Code("glue_differs", Severity.WARNING, "the parent has another address of a name server"),
+    Code("servers_changed", Severity.WARNING, "other name servers than accepted"),
 )
+DRIFT_CODES = {
+    Classification.CHANGED: "servers_changed",
+    Classification.VANISHED: "servers_changed",
+}
 
 _NETWORK_BITS = {4: 24, 6: 48}
 
@@ -99,14 +104,51 @@ def _nonexistent(target: DomainTarget) -> Finding:
 # --- how many, and where ---------------------------------------------------------------------------
 
 
-def servers(domain: str, names: Sequence[str], said: Sequence[ServerAnswer]) -> Look:
-    """One name server, or several in one place."""
+def watched(names: Sequence[str], by_ns: Sequence[ServerAnswer]) -> str | None:
+    """Who serves the zone, which drift watches: by its servers, by the resolver where none was heard.
+
+    None where they do not agree: that is no change.
+    """
+    told = {_named(one.answer.records) for one in by_ns if _serves(one) and one.answer.records}
+    return told.pop() if len(told) == 1 else _named(names) if not told else None
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(sorted(map(folded, names)))
+
+
+def classify(accepted: str, seen: str) -> Drift | None:
+    """How two states of `watched` differ; "" is: no zone of its own."""
+    before, after = (frozenset(state.split(", ")) - {""} for state in (accepted, seen))
+    if before == after:
+        return None
+    if not after:
+        return Drift(
+            Classification.VANISHED, "the NS records are gone: it has no zone of its own any more"
+        )
+    parts = [
+        f"{word} {', '.join(sorted(names))}"
+        for word, names in (("without", before - after), ("with", after - before))
+        if names
+    ]
+    return Drift(
+        Classification.CHANGED,
+        f"other servers answer for the domain, and whoever runs them says what its records are: {'; '.join(parts)}",
+    )
+
+
+def servers(
+    domain: str, names: Sequence[str], said: Sequence[ServerAnswer], record: str | None
+) -> Look:
+    """One name server, or several in one place; `record` is what is `watched`."""
+    if record is None:
+        return Look.unknown(SERVERS, f"the servers of {domain} do not agree who they are", weight=0)
     if len(names) == 1:
-        return Look.known(SERVERS, (_single(domain, names[0]),))
+        return Look.known(SERVERS, (_single(domain, names[0]),), record=record)
     addresses = sorted({one.address for one in said if one.address})
     network = _common_network(addresses)
     if network is None:
-        return Look.known(SERVERS)
+        return Look.known(SERVERS, record=record)
     return Look.known(
         SERVERS,
         (
@@ -117,6 +159,7 @@ def servers(domain: str, names: Sequence[str], said: Sequence[ServerAnswer]) -> 
                 evidence=", ".join(addresses),
             ),
         ),
+        record=record,
     )
 
 

@@ -11,6 +11,7 @@ from checks.dkim.check import DkimCheck
 from checks.dmarc.check import DmarcCheck
 from checks.mta_sts.check import MtaStsCheck
 from checks.mx.check import MxCheck
+from checks.ns.check import NsCheck
 from checks.smtp.check import SmtpCheck
 from checks.spf.check import SpfCheck
 from checks.tls_rpt.check import TlsRptCheck
@@ -20,7 +21,7 @@ WATCHERS = [
     check(check.about.settings())
     for check in (
         *(DmarcCheck, SpfCheck, DkimCheck, MxCheck, MtaStsCheck, TlsRptCheck),
-        *(BimiCheck, TrackingCheck, SmtpCheck),
+        *(BimiCheck, TrackingCheck, SmtpCheck, NsCheck),
     )
 ]
 PIECES = st.sampled_from(
