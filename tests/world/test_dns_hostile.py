@@ -14,7 +14,6 @@ from dns.message import Message
 from monitor.check import DnsStatus, Question
 from monitor.world.clock import SystemClock
 from monitor.world.dns import Resolver
-from monitor.world.dns_frame import MOST_STRINGS
 from monitor.world.dns_message import query_for, read_answer
 from tests.world.loopback import DnsServer, Script, StartDns, _Datagrams
 
