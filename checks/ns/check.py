@@ -24,6 +24,8 @@ from monitor.model import DomainTarget, Drift, Look, LookState, Outcome
 
 IANA = "https://data.iana.org/rdap/dns.json"
 _REMEMBERED_SECONDS = 7 * 86400.0
+_MOST_BELOW = 13
+"""Servers below the zone whose addresses are asked for: as many as are asked themselves. A delegation may name hundreds."""
 
 
 class NsSettings(Settings):
@@ -129,7 +131,8 @@ async def _server_looks(domain: str, ns: DnsAnswer, world: World) -> list[Look]:
     )
     if versions.state is LookState.KNOWN and (stuck or before):
         world.memory.put(key, stuck, _REMEMBERED_SECONDS)
-    below = [server for server in above.nameservers if server.endswith(f".{domain}")]
+    inside = [server for server in above.nameservers if server.endswith(f".{domain}")]
+    below = inside[:_MOST_BELOW]
     glue = dict(zip(below, [await _addresses(server, world) for server in below], strict=True))
     return [
         evaluate.servers(domain, ns.records, said, evaluate.watched(ns.records, by_ns)),
