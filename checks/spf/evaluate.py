@@ -167,11 +167,16 @@ def _of_platforms(target: DomainTarget, text: str, record: SpfRecord) -> Iterato
     }
     if strange:
         platforms = ", ".join(dict.fromkeys(strange.values()))
+        names = ", ".join(strange)
+        declare = (
+            f"Declare it (`senders: [{{name: …, platform: {next(iter(strange.values()))}, domains: "
+            f"[{target.name}]}}]`), or remove from the record what names {names}"
+        )
+        parked = target.role is Role.PARKED
         yield Finding(
             "undeclared_platform",
             f"{platforms} may send as {target.name}, and no declared sender of the domain runs on it",
-            fix=f"Declare it (`senders: [{{name: …, platform: {next(iter(strange.values()))}, domains: "
-            f"[{target.name}]}}]`), or remove from the record what names {', '.join(strange)}",
+            fix=f"Remove from the record what names {names}" if parked else declare,
             evidence=text,
         )
 
