@@ -21,7 +21,7 @@ _IPV4_BITS, _IPV6_BITS = 32, 128
 # RFC 7208 §3.4: verifiers may ignore what does not fit into one packet. This is four times as much,
 # and keeps what a hostile record costs within bounds.
 _LONGEST = 16384
-_LONGEST_KEPT = 2048
+_USUAL_LENGTH = 2048
 # A name has 253 characters and its shortest macro stands for one of them with four.
 _LONGEST_DOMAIN = 2048
 
@@ -140,14 +140,7 @@ def parse(text: str) -> SpfRecord:
     Raises:
         SpfError: anything that the ABNF of RFC 7208 §12 does not allow, located.
     """
-    # A long record's terms take a megabyte: too much to keep.
-    return _parsed(text) if len(text) <= _LONGEST_KEPT else _read(text)
-
-
-# The same record is read for each address of a sender, and for each level of a tree of includes.
-@lru_cache(maxsize=64)
-def _parsed(text: str) -> SpfRecord:
-    return _read(text)
+    return (_of_usual_length if len(text) <= _USUAL_LENGTH else _of_any_length)(text)
 
 
 def _read(text: str) -> SpfRecord:
@@ -165,6 +158,12 @@ def _read(text: str) -> SpfRecord:
         else:
             modifiers.append(_modifier(modifier[1].lower(), modifier[2], offset, modifiers))
     return SpfRecord(tuple(mechanisms), tuple(modifiers))
+
+
+# The same record is read for each address of a sender, and for each level of a tree of includes. The
+# longest ones take a megabyte each, so that fewer of them are kept.
+_of_usual_length = lru_cache(maxsize=64)(_read)
+_of_any_length = lru_cache(maxsize=8)(_read)
 
 
 def _check_characters(text: str) -> None:
