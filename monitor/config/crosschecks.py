@@ -37,6 +37,7 @@ def cross_checks(data: Mapping[str, Any], checks: Checks) -> Iterator[Problem]:
     yield from _declared(hook_senders, sender_names, "sender")
     yield from _thresholds(data)
     yield from _check_targets(data, checks, domain_names, sender_names)
+    yield from _baselines(data, checks, domain_names)
 
 
 def _check_targets(
@@ -65,6 +66,20 @@ def _check_targets(
             yield from _declared(targets, sender_names | sender_domains, "sender")
         else:
             yield from _outside_targets(targets, kinds)
+
+
+def _baselines(
+    data: Mapping[str, Any], checks: Checks, domain_names: frozenset[str]
+) -> Iterator[Problem]:
+    """Accepted records of a domain that nobody looks at would count for nothing, and nobody would know."""
+    for name, section in _mapping(data.get("checks")).items():
+        if name in checks and DomainTarget in checks[name].about.target_types:
+            at = ("checks", name, "baselines")
+            given = _mapping(_mapping(section).get("baselines"))
+            used: _Named = [
+                ((*at, key), key.partition("/")[0]) for key in given if isinstance(key, str)
+            ]
+            yield from _declared(used, domain_names, "domain")
 
 
 def _twice(named: Iterable[tuple[KeyPath, str]], what: str) -> Iterator[Problem]:

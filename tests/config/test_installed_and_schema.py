@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from monitor.check import Check, Settings
+from monitor.config.errors import ConfigErrors
 from monitor.config.installed import GROUP, BrokenCheckError, check_folder, installed_checks
+from monitor.config.load import load
 from monitor.config.schema import json_schema
 from monitor.config.sections import Checks
 from monitor.model import DomainTarget
@@ -48,6 +51,20 @@ def test_checks_are_found_by_their_entry_points_and_their_folders_beside_them() 
 def test_a_broken_check_is_named(found: list[EntryPoint], message: str) -> None:
     with pytest.raises(BrokenCheckError, match=message):
         installed_checks(found)
+
+
+def test_an_accepted_record_of_no_declared_domain_is_a_mistake(tmp_path: Path) -> None:
+    """It would count for nothing, and nobody would know."""
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "domains: [{name: example.com}]\n"
+        "checks: {dmarc: {baselines: {example.com: v=DMARC1; p=reject, exampel.com: v=DMARC1}}}\n"
+    )
+    with pytest.raises(ConfigErrors) as raised:
+        load(file, {}, installed_checks(importable()))
+    (problem,) = str(raised.value).splitlines()
+    assert problem.startswith("c.yaml:2: checks.dmarc.baselines.exampel.com: domain `exampel.com`")
+    assert problem.endswith("(did you mean 'example.com'?)")
 
 
 def test_a_broken_check_names_its_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
