@@ -63,7 +63,7 @@ def test_an_accepted_record_of_no_declared_domain_is_a_mistake(tmp_path: Path) -
     with pytest.raises(ConfigErrors) as raised:
         load(file, {}, installed_checks(importable()))
     (problem,) = str(raised.value).splitlines()
-    assert problem.startswith("c.yaml:2: checks.dmarc.baselines.exampel.com: domain `exampel.com`")
+    assert "c.yaml:2: checks.dmarc.baselines.exampel.com: domain `exampel.com`" in problem
     assert problem.endswith("(did you mean 'example.com'?)")
 
 
