@@ -103,10 +103,10 @@ def _declared(
 
 def _platform(name: Any, path: KeyPath) -> Iterator[Problem]:
     if isinstance(name, str) and name not in KNOWN_PLATFORMS:
-        yield (
-            path,
-            f"`{name[:80]}` is no platform that this version knows{did_you_mean(name, sorted(KNOWN_PLATFORMS))}; `other` always is",
-        )
+        known = sorted(KNOWN_PLATFORMS)
+        hint = did_you_mean(name, known) or f" (they are {', '.join(known)})"
+        unknown = f"`{name[:80]}` is no platform that this version knows"
+        yield path, f"{unknown}{hint}; `other` always is"
 
 
 def _outside_targets(targets: _Named, kinds: tuple[type[Target], ...]) -> Iterator[Problem]:
