@@ -1,5 +1,6 @@
 """SMTP: what is shown of a host, and what stays known when its addresses cannot be asked for."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ def conversation(
 
 
 async def run(world: FakeWorld, check: SmtpCheck | None = None) -> Outcome:
-    return await (check or SmtpCheck(SmtpSettings())).run(TARGET, world.world())
+    return await (check or SmtpCheck(SmtpSettings(guest_interval="1s"))).run(TARGET, world.world())
 
 
 def shown(outcome: Outcome) -> dict[str, float]:
@@ -54,6 +55,26 @@ async def test_the_addresses_of_a_host_are_shown_together() -> None:
         "tls_protocol_accepted smtp TLSv1.3": 1.0,
         "certificate_not_after_timestamp_seconds": early.timestamp(),
     }
+
+
+@pytest.mark.parametrize(("own", "talks"), [(False, 1), (True, 4)])
+async def test_a_guest_comes_once_an_hour(own: bool, talks: int) -> None:
+    """What is shown stays in between; a host of our own is looked at every time, and what is to be confirmed."""
+    fake = FakeWorld(
+        a={TARGET.host: "192.0.2.1"}, smtp={("192.0.2.1", 25): conversation("192.0.2.1")}
+    )
+    check, target = SmtpCheck(SmtpSettings()), replace(TARGET, own=own)
+    first = await check.run(target, fake.world())
+    for _ in range(3):
+        fake.clock.advance(900)
+        again = await check.run(target, fake.world())
+        assert [look.subject for look in again.looks] == [look.subject for look in first.looks]
+        assert again.samples == first.samples
+    assert len(fake.conversed) == talks
+    await check.run(target, fake.world(confirming=True))
+    fake.clock.advance(3600)
+    await check.run(target, fake.world())
+    assert len(fake.conversed) == talks + 2
 
 
 async def test_an_expired_certificate_stays_on_show() -> None:
