@@ -26,7 +26,8 @@ _WHITE_SPACE = " \t"
 class StsRecordError(RecordError):
     """A TXT record of which senders take nothing (§3.1).
 
-    Codes: ``version`` (it is none at all), ``syntax``, ``empty_field``, ``id`` (missing or none).
+    Codes: ``version`` (it is none at all), ``syntax``, ``empty_field``,
+    ``too_many_fields``, ``id`` (missing or none).
     """
 
 

@@ -24,8 +24,8 @@ _LONGEST_URI = 2048
 class TlsRptError(RecordError):
     """A record of which senders take nothing.
 
-    Codes: ``version`` (it is none at all), ``syntax``, ``empty_field``, ``missing_rua``, ``uri`` (no
-    destination can be used).
+    Codes: ``version`` (it is none at all), ``syntax``, ``empty_field``, ``too_many_fields``,
+    ``missing_rua``, ``uri`` (no destination can be used).
     """
 
 

@@ -153,3 +153,10 @@ def test_no_text_raises_anything_but_dmarc_error(text: str) -> None:
         assert all(0 <= p.offset <= len(text) and p.message.isprintable() for p in problems)
     with contextlib.suppress(DmarcError):
         assert dmarc.parse(text).applied
+
+
+def test_a_record_has_a_most_of_destinations() -> None:
+    uris = ",".join(f"mailto:a{n}@example.com" for n in range(101))
+    record = dmarc.read(f"v=DMARC1; p=none; rua={uris}")
+    assert (len(record.rua), [problem.code for problem in record.problems]) == (100, ["uri"])
+    assert dmarc.read(f"v=DMARC1; p=none; rua=mailto:{'a' * 3000}@example.com").rua == ()

@@ -1,6 +1,6 @@
 import pytest
 
-from monitor.protocol.names import folded, is_host_name
+from monitor.protocol.names import folded, is_host_name, with_parents
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,8 @@ def test_host_names(text: str, expected: bool) -> None:
 
 def test_names_fold_by_case_and_final_dot() -> None:
     assert folded("Example.COM.") == "example.com"
+
+
+def test_a_name_stands_before_those_above_it() -> None:
+    assert with_parents("A.example.COM.") == ["a.example.com", "example.com", "com"]
+    assert with_parents("a." * 200 + "com") == [], "no name is so long"

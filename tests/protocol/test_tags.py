@@ -1,6 +1,6 @@
 import pytest
 
-from monitor.protocol.tags import Tag, read_tags
+from monitor.protocol.tags import MOST_TAGS, Tag, read_tags
 
 
 def test_tags_keep_their_order_value_and_place() -> None:
@@ -42,3 +42,11 @@ def test_what_is_wrong_is_located_and_the_rest_is_read(text: str, code: str, off
 @pytest.mark.parametrize("text", ["a=1;", "a=1 ; \t", "a=1"])
 def test_one_semicolon_may_end_the_list(text: str) -> None:
     assert read_tags(text, fold_case=False).problems == ()
+
+
+@pytest.mark.parametrize("end", ["", ";", "; "])
+@pytest.mark.parametrize(("number", "codes"), [(MOST_TAGS, []), (MOST_TAGS + 1, ["too_many_tags"])])
+def test_a_list_has_a_most_of_tags(number: int, codes: list[str], end: str) -> None:
+    read = read_tags(";".join(f"a{n}=1" for n in range(number)) + end, fold_case=False)
+    assert len(read.tags) == MOST_TAGS
+    assert [problem.code for problem in read.problems] == codes

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.protocol import tls_rpt
+from monitor.protocol.fields import MOST_FIELDS
 from monitor.protocol.tls_rpt import Destination, Scheme, TlsRptError
 
 
@@ -72,3 +73,13 @@ def test_any_text_is_a_record_or_the_declared_error(text: str) -> None:
         assert all(destination.host for destination in record.rua)
         offset = max((problem.offset for problem in record.problems), default=0)
     assert 0 <= offset <= len(text)
+
+
+def test_a_record_has_a_most_of_destinations_and_of_fields() -> None:
+    uris = ",".join(f"mailto:a{n}@example.com" for n in range(101))
+    record = tls_rpt.parse(f"v=TLSRPTv1;rua={uris}")
+    assert (len(record.rua), [problem.code for problem in record.problems]) == (100, ["uri"])
+    fields = "a=1;" * MOST_FIELDS
+    assert tls_rpt.parse(f"v=TLSRPTv1;{fields[4:]}rua=mailto:a@example.com;").rua
+    with pytest.raises(TlsRptError, match="fields"):
+        tls_rpt.parse(f"v=TLSRPTv1;{fields}rua=mailto:a@example.com;")

@@ -25,8 +25,8 @@ _OTHER_FORMATS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".ti
 class BimiError(RecordError):
     """A record that the draft does not allow.
 
-    Codes: ``version``, ``syntax``, ``empty_tag``, ``duplicate_tag``, ``missing_location`` (no
-    ``l``), ``uri`` (``l`` or ``a`` is no https address), ``format`` (``l`` names another format than
+    Codes: ``version``, ``syntax``, ``empty_tag``, ``duplicate_tag``, ``too_many_tags``,
+    ``missing_location`` (no ``l``), ``uri`` (``l`` or ``a`` is no https address), ``format`` (``l`` names another format than
     SVG), ``no_logo`` (an ``a`` without an ``l``), ``preference`` (``avp``), ``local_parts`` (``lps``).
     """
 

@@ -29,8 +29,8 @@ _OptionT = TypeVar("_OptionT", bound=StrEnum)
 class DmarcError(RecordError):
     """A record that RFC 9989 does not allow.
 
-    Codes: ``version``, ``syntax``, ``empty_tag``, ``duplicate_tag``, ``policy`` (a ``p``, ``sp`` or
-    ``np`` that is none), ``missing_policy``, ``value`` (another tag's), ``uri``.
+    Codes: ``version``, ``syntax``, ``empty_tag``, ``duplicate_tag``, ``too_many_tags``, ``policy`` (a
+    ``p``, ``sp`` or ``np`` that is none), ``missing_policy``, ``value`` (another tag's), ``uri``.
     """
 
 
