@@ -120,7 +120,7 @@ def _named(names: Sequence[str]) -> str:
 def classify(accepted: str, seen: str) -> Drift | None:
     """How two states of `watched` differ; "" is: no zone of its own."""
     before, after = (frozenset(state.split(", ")) - {""} for state in (accepted, seen))
-    if before == after:
+    if accepted == seen or (after and before == after):
         return None
     if not after:
         return Drift(
