@@ -96,6 +96,7 @@ class BimiCheck:
                 labels=("domain",),
             ),
         ),
+        absent=("missing",),
         drift_codes={
             Classification.VANISHED: "record_vanished",
             Classification.BROKEN: "record_broken",

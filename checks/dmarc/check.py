@@ -60,6 +60,7 @@ class DmarcCheck:
                 labels=("domain", "policy"),
             ),
         ),
+        absent=("record_missing",),
         drift_codes={
             Classification.WEAKENED: "policy_weakened",
             Classification.VANISHED: "record_vanished",

@@ -90,6 +90,7 @@ class MtaStsCheck:
                 labels=("domain",),
             ),
         ),
+        absent=("missing",),
         drift_codes={
             Classification.WEAKENED: "policy_weakened",
             Classification.STRENGTHENED: "policy_strengthened",

@@ -50,6 +50,7 @@ class MxCheck:
             Code("no_ipv6", Severity.INFO, "no host has an IPv6 address"),
             Code("no_redundancy", Severity.INFO, "one host or one network takes all mail"),
         ),
+        absent=("missing",),
         drift_codes={
             Classification.VANISHED: "records_vanished",
             Classification.CHANGED: "records_changed",

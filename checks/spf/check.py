@@ -63,6 +63,7 @@ class SpfCheck:
                 labels=("domain",),
             ),
         ),
+        absent=("record_missing",),
         drift_codes={
             Classification.WEAKENED: "policy_weakened",
             Classification.VANISHED: "record_vanished",

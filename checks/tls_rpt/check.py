@@ -41,6 +41,7 @@ class TlsRptCheck:
             Code("record_changed", Severity.INFO, "other destinations than accepted"),
             Code("missing", Severity.INFO, "no TLS-RPT record"),
         ),
+        absent=("missing",),
         drift_codes={
             Classification.VANISHED: "record_vanished",
             Classification.CHANGED: "record_changed",

@@ -130,6 +130,7 @@ class About:
         confirm: how worse is confirmed.
         roll_up: the status of a target from its subjects.
         drift_codes: for a check that watches records: drift's classification -> code of its finding.
+        absent: codes that say that there is no record; where it vanished, drift says that, and more.
         applies: which of the targets of its types it looks at; all of them unless it says so.
         opt_in: runs only where the configuration says `enabled: true`.
         tabled: its subjects read `who: what`, such as `Gmail: publish a DMARC policy`; pages show them as a
@@ -148,6 +149,7 @@ class About:
     confirm: Confirm = Confirm.AGAIN
     roll_up: RollUp = every_subject
     drift_codes: Mapping[Classification, str] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
     applies: Callable[[Any], bool] = _every
     opt_in: bool = False
     reads_results: bool = False

@@ -57,6 +57,9 @@ def _judged(job: Job, target: Target, look: Look, baselines: Baselines) -> Judge
     findings = look.findings
     if drift is not None:
         accepted = _accepted(job, target, look, baselines) or ""
+        if drift.classification is Classification.VANISHED:
+            # Told once: whoever reads how to publish a first record would not look for the one that was.
+            findings = tuple(one for one in findings if one.code not in job.about.absent)
         findings = (*findings, _drift_finding(job, target, drift, look, accepted))
     return JudgedLook(look, tuple(_kept(job, finding) for finding in findings), drift)
 

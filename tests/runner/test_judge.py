@@ -11,12 +11,14 @@ from monitor.model import (
     Classification,
     DomainTarget,
     Drift,
+    Finding,
     Look,
     Outcome,
     Severity,
 )
 from monitor.runner import Job
 from monitor.runner.judge import (
+    Baselines,
     NoBaselines,
     UndeclaredError,
     baseline_after,
@@ -45,11 +47,16 @@ class Watcher:
             Code("weakened", Severity.CRITICAL, "Weakened"),
             Code("changed", Severity.INFO, "Changed"),
             Code("inconsistent", Severity.WARNING, "Inconsistent"),
+            Code("vanished", Severity.CRITICAL, "Vanished"),
+            Code("missing", Severity.WARNING, "Missing"),
+            Code("odd", Severity.INFO, "Odd"),
         ),
+        absent=("missing",),
         drift_codes={
             Classification.WEAKENED: "weakened",
             Classification.CHANGED: "changed",
             Classification.INCONSISTENT: "inconsistent",
+            Classification.VANISHED: "vanished",
         },
     )
 
@@ -59,6 +66,8 @@ class Watcher:
     def classify(self, accepted: str, seen: str) -> Drift | None:
         if accepted.split() == seen.split():
             return None
+        if not seen:
+            return Drift(Classification.VANISHED, "gone")
         how = Classification.WEAKENED if seen == "p=none" else Classification.CHANGED
         return Drift(how, f"{accepted} → {seen}")
 
@@ -246,3 +255,18 @@ def test_what_does_not_count_for_the_status_wakes_nobody_when_it_changes(
     look = Look.known("record", record="p=none", weight=weight)
     (judged,) = judge(job(), TARGET, Outcome((look,)), Accepted(BEFORE))
     assert [finding.severity for finding in judged.findings] == [severity]
+
+
+@pytest.mark.parametrize(
+    ("baselines", "codes"),
+    [
+        (Accepted(BEFORE), ["watcher.odd", "watcher.vanished"]),
+        (NoBaselines(), ["watcher.missing", "watcher.odd"]),
+    ],
+)
+def test_that_a_record_is_gone_is_told_once(baselines: Baselines, codes: list[str]) -> None:
+    """By drift, which knows what it was; one that never was is merely missing."""
+    found = (Finding("missing", "no record", fix="publish one"), Finding("odd", "odd", fix="-"))
+    look = Look.known("record", found, record="")
+    (judged,) = judge(job(), TARGET, Outcome((look,)), baselines)
+    assert [finding.code for finding in judged.findings] == codes
