@@ -149,7 +149,7 @@ def _bits(tags: TagList, key_type: KeyType) -> int:
         data = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         cut = "cut off or " if len(encoded) % 4 else ""
-        message = f"the {len(encoded)} characters of `p` are {cut}no base64"
+        message = f"the {len(encoded)} characters of `p` are {cut}not base64"
         raise DkimError("base64", message, tag.offset) from None
     bits = _rsa_bits(data) if key_type is KeyType.RSA else _ed25519_bits(data)
     if bits == 0:
