@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import ClassVar
 
-from checks.dane import hosts, zone
+from checks.dane import drift, hosts, zone
 from checks.dane.hosts import Protection, View
 from monitor.check import (
     About,
@@ -20,7 +20,7 @@ from monitor.check import (
     SmtpFailure,
     World,
 )
-from monitor.model import DomainTarget, Finding, Look, Outcome, Sample, Severity
+from monitor.model import DomainTarget, Drift, Finding, Look, Outcome, Sample, Severity
 from monitor.protocol.mx import judge as judge_mx
 
 MOST_HOSTS = 16
@@ -46,8 +46,12 @@ class DaneCheck:
             *hosts.CODES,
             Code("mx_unsigned", Severity.INFO, "DANE of the hosts, without DNSSEC of the domain"),
             *zone.CODES,
+            *drift.CODES,
         ),
         gauges=(*hosts.GAUGES, *zone.GAUGES),
+        # Where usable records vanished: those left are of no use, or there are none beside another host's.
+        absent=("unusable", "host_without"),
+        drift_codes=drift.DRIFT_CODES,
     )
 
     def __init__(self, settings: Settings) -> None:
@@ -70,6 +74,10 @@ class DaneCheck:
         if not mx.authenticated and any(map(hosts.judged_by_senders, views)):
             of_zone = replace(of_zone, findings=(*of_zone.findings, _mx_unsigned(target.name)))
         return _outcome(of_zone, views, world.clock.now())
+
+    def classify(self, accepted: str, seen: str) -> Drift | None:
+        """How a host's TLSA records, or whether the domain is signed, differ from what was accepted."""
+        return drift.classify(accepted, seen)
 
 
 def _outcome(of_zone: Look, views: Sequence[View], now: float) -> Outcome:

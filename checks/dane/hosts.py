@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from checks.dane import drift
 from monitor.check import (
     Certificate,
     Code,
@@ -108,7 +109,9 @@ def look(view: View, now: float) -> tuple[Look, Protection]:
     """A look at the host (its name is the subject), and what DANE does for it."""
     tlsa, host = view.tlsa, view.host
     if tlsa.answer.known and not tlsa.answer.records:
-        return Look.known(host), Protection.WITHOUT
+        # Where nobody vouches for what our resolver says, or denies it, that there are none is no change.
+        told = tlsa.validation in {Validation.SECURE, Validation.INSECURE}
+        return Look.known(host, record="" if told else None), Protection.WITHOUT
     if not tlsa.answer.known or tlsa.validation is Validation.BOGUS:
         return _failed(view)
     addresses = view.address.validation if view.address else Validation.UNCHECKED
@@ -190,9 +193,10 @@ def _against_certificates(view: View, now: float) -> tuple[Look, Protection]:
         *_record_findings(view, records, broken),
         *(_renewal_findings(view, seen) if usable else ()),
     )
+    told = Look.known(view.host, found, record=drift.watched(view.tlsa.answer.records))
     if bare or (usable and any(one.verdict is _Verdict.FAILS for one in seen)):
-        return Look.known(view.host, found), Protection.BROKEN
-    return Look.known(view.host, found), Protection.PROTECTED if usable else Protection.IGNORED
+        return told, Protection.BROKEN
+    return told, Protection.PROTECTED if usable else Protection.IGNORED
 
 
 def _read(texts: Sequence[str]) -> tuple[list[TlsaRecord], list[str]]:

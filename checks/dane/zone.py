@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from checks.dane import drift
 from monitor.check import Code, Gauge, SecureAnswer, Validation
 from monitor.model import Finding, Look, Sample, Severity
 from monitor.protocol import dnssec
@@ -69,7 +70,22 @@ def look(domain: str, seen: Signed, now: float) -> Look:
     )
     # A name without keys of its own may be in a zone above it that is signed.
     signed = link.delegated if link.signed else seen.keys.validation is Validation.SECURE
-    return Look.known(DNSSEC, found, samples=tuple(_samples(lifetimes, signed=signed)))
+    return Look.known(
+        DNSSEC,
+        found,
+        samples=tuple(_samples(lifetimes, signed=signed)),
+        record=_watched(seen.keys.validation, signed=signed),
+    )
+
+
+def _watched(validation: Validation, *, signed: bool) -> str | None:
+    """The state that drift watches; None where our resolver does not say, or says other than the records."""
+    match validation, signed:
+        case Validation.SECURE, True:
+            return drift.SIGNED
+        case Validation.INSECURE, False:
+            return drift.UNSIGNED
+    return None
 
 
 def _lifetimes(domain: str, seen: Signed, now: float) -> tuple[Lifetime, ...]:

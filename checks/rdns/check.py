@@ -6,7 +6,17 @@ from typing import ClassVar
 
 from checks.rdns import evaluate
 from monitor.check import About, Code, DnsAnswer, Question, Settings, World
-from monitor.model import Address, AddressTarget, Look, Outcome, SenderTarget, Severity, Target
+from monitor.model import (
+    Address,
+    AddressTarget,
+    Classification,
+    Drift,
+    Look,
+    Outcome,
+    SenderTarget,
+    Severity,
+    Target,
+)
 from monitor.protocol import rdns
 
 _NAME = "name"
@@ -38,7 +48,9 @@ class RdnsCheck:
             Code("helo_differs", Severity.INFO, "the HELO name is not the PTR name"),
             Code("several_names", Severity.INFO, "several PTR records"),
             Code("pool_inconsistent", Severity.INFO, "a sender's names are in different domains"),
+            Code("record_changed", Severity.INFO, "other names than accepted"),
         ),
+        drift_codes={Classification.CHANGED: "record_changed"},
         applies=_is_looked_at,
     )
 
@@ -58,6 +70,10 @@ class RdnsCheck:
         if not target.helo:
             return Outcome((look,))
         return Outcome((look, _helo(target, forward[-1], names if ptr.known else None)))
+
+    def classify(self, accepted: str, seen: str) -> Drift | None:
+        """How the names of an address differ from the accepted ones, None where they do not."""
+        return evaluate.classify(accepted, seen)
 
 
 async def _pool(target: SenderTarget, world: World) -> Look:
@@ -80,13 +96,15 @@ def _name(
     if not ptr.known:
         return Look.unknown(_NAME, ptr.blindness)
     if not names:
+        # That the name is missing is a finding already: drift would say it once more.
         return Look.known(_NAME, (evaluate.missing(target.address, target.helo),))
     pairs = list(zip(names, forward, strict=True))
     confirmed = [name for name, answer in pairs if _leads_to(target.address, answer)]
     blind = [answer for answer in forward if not answer.known]
     if blind and not confirmed:
         return Look.unknown(_NAME, blind[0].blindness)
-    return Look.known(_NAME, evaluate.of_names(target.address, names, confirmed))
+    findings = evaluate.of_names(target.address, names, confirmed)
+    return Look.known(_NAME, findings, record=evaluate.watched(ptr.records))
 
 
 def _helo(target: AddressTarget, answer: DnsAnswer, names: Sequence[str] | None) -> Look:

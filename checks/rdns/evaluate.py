@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from monitor.model import Address, Finding
+from monitor.model import Address, Classification, Drift, Finding
 from monitor.protocol import psl, rdns
 from monitor.protocol.names import folded
 
@@ -75,6 +75,26 @@ def of_helo(
             ),
         )
     return ()
+
+
+def watched(names: Sequence[str]) -> str:
+    """The state that drift watches: all PTR names, in no order."""
+    return ", ".join(sorted(set(map(folded, names))))
+
+
+def classify(accepted: str, seen: str) -> Drift | None:
+    """How two states of `watched` differ."""
+    before, after = (frozenset(state.split(", ")) - {""} for state in (accepted, seen))
+    if accepted == seen or (before == after and after):
+        return None
+    parts = [
+        f"{word} {', '.join(sorted(names))}"
+        for word, names in (("without", before - after), ("with", after - before))
+        if names
+    ]
+    reason = f"the address has other names than accepted: {'; '.join(parts) or 'none'}"
+    fix = f"have whoever owns the address block publish its PTR record again: {accepted}"
+    return Drift(Classification.CHANGED, reason, fix if accepted else "")
 
 
 def _of_one_owner(helo: str, names: Sequence[str]) -> bool:

@@ -7,11 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.bimi.check import BimiCheck
+from checks.dane.check import DaneCheck
 from checks.dkim.check import DkimCheck
 from checks.dmarc.check import DmarcCheck
 from checks.mta_sts.check import MtaStsCheck
 from checks.mx.check import MxCheck
 from checks.ns.check import NsCheck
+from checks.rdns.check import RdnsCheck
 from checks.smtp.check import SmtpCheck
 from checks.spf.check import SpfCheck
 from checks.tls_rpt.check import TlsRptCheck
@@ -21,7 +23,7 @@ WATCHERS = [
     check(check.about.settings())
     for check in (
         *(DmarcCheck, SpfCheck, DkimCheck, MxCheck, MtaStsCheck, TlsRptCheck),
-        *(BimiCheck, TrackingCheck, SmtpCheck, NsCheck),
+        *(BimiCheck, TrackingCheck, SmtpCheck, NsCheck, DaneCheck, RdnsCheck),
     )
 ]
 PIECES = st.sampled_from(
@@ -45,6 +47,11 @@ PIECES = st.sampled_from(
         "0 .",
         "v=BIMI1; l=https://a.example/l.svg; a=",
         "offered",
+        "signed",
+        "unsigned",
+        f"3 1 1 {'ab' * 32}",
+        "1 1 1 ab",
+        "a.example",
         "id=1; mode=",
         "enforce; max_age=9; mx=",
         "none; max_age=9; mx=a.example",
