@@ -56,7 +56,9 @@ def classify(accepted: str, seen: str) -> Drift | None:
 
 
 def _of_records(accepted: str, seen: str) -> Drift | None:
-    before, after = (frozenset(state.split(", ")) - {""} for state in (accepted, seen))
+    before, after = (
+        frozenset(map(_canonical, state.split(", "))) - {""} for state in (accepted, seen)
+    )
     if before == after and after:
         return None
     # The accepted records may name a key that is no longer in use: with them again, mail would be lost.

@@ -84,7 +84,7 @@ def watched(names: Sequence[str]) -> str:
 
 def classify(accepted: str, seen: str) -> Drift | None:
     """How two states of `watched` differ."""
-    before, after = (frozenset(state.split(", ")) - {""} for state in (accepted, seen))
+    before, after = (frozenset(map(folded, state.split(", "))) - {""} for state in (accepted, seen))
     if accepted == seen or (before == after and after):
         return None
     parts = [
