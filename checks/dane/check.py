@@ -118,7 +118,7 @@ async def _signed(domain: str, world: World) -> zone.Signed:
 
 async def _view(domain: str, host: str, world: World) -> View:
     tlsa = await world.dnssec.ask(hosts.owner(host), "TLSA")
-    if tlsa.answer.known and not tlsa.answer.records:
+    if hosts.denied(tlsa):
         return View(domain, host, tlsa)
     address = await world.dnssec.ask(host, "A")
     again = await world.dns.ask(hosts.owner(host), "TLSA")

@@ -91,6 +91,12 @@ def owner(host: str) -> str:
     return f"_25._tcp.{host}"
 
 
+def denied(tlsa: SecureAnswer) -> bool:
+    """Whether there are no records; a denial that is bogus is a failed lookup (RFC 7672 §2.1.1)."""
+    empty = tlsa.answer.known and not tlsa.answer.records
+    return empty and tlsa.validation is not Validation.BOGUS
+
+
 def judged_by_senders(view: View) -> bool:
     """Whether senders go by the host's records: there are some, and DNSSEC vouches for them and the address."""
     return (
@@ -108,7 +114,7 @@ def _secure(view: View) -> bool:
 def look(view: View, now: float) -> tuple[Look, Protection]:
     """A look at the host (its name is the subject), and what DANE does for it."""
     tlsa, host = view.tlsa, view.host
-    if tlsa.answer.known and not tlsa.answer.records:
+    if denied(tlsa):
         # Where nobody vouches for what our resolver says, or denies it, that there are none is no change.
         told = tlsa.validation in {Validation.SECURE, Validation.INSECURE}
         return Look.known(host, record="" if told else None), Protection.WITHOUT
