@@ -136,7 +136,7 @@ def _of_size(domain: str, text: str, every: Sequence[str]) -> Iterator[Finding]:
         severe = len(text) > NEEDS_TCP
         yield Finding(
             "record_long",
-            f"the {len(every)} TXT records of {domain} have {size} octets, its SPF record {len(text)}: "
+            f"all TXT records of {domain} have {size} octets together, its SPF record {len(text)}: "
             f"more than {FITS} may not fit into one DNS answer (RFC 7208 §3.4)",
             fix=f"Remove TXT records of {domain} that are no longer needed, join neighbouring networks of the "
             "SPF record, or give a platform a subdomain of its own",
