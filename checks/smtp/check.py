@@ -112,6 +112,8 @@ class SmtpCheck:
         started, key = world.clock.monotonic(), f"guest of {target.name}"
         seen = world.memory.get(key)
         if isinstance(seen, Outcome) and not world.confirming:
+            if not _is_kept(target, world):
+                return seen  # a one-shot look at many domains, of which several have this host
             rests = tuple(Look.not_due(one.subject, weight=one.weight) for one in seen.looks)
             return replace(seen, looks=rests)
         outcome = await self._look(target, world)
@@ -145,6 +147,11 @@ class SmtpCheck:
     def classify(self, accepted: str, seen: str) -> Drift | None:
         """Whether STARTTLS was withdrawn or gained; None where neither."""
         return starttls.classify(accepted, seen)
+
+
+def _is_kept(target: HostTarget, world: World) -> bool:
+    results = world.results.of_domain(target.domain)
+    return any((one.check, one.target) == ("smtp", target.name) for one in results)
 
 
 def _trust(conversed: Sequence[Conversed]) -> tuple[Look, ...]:

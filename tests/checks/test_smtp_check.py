@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from checks.smtp.check import SmtpCheck, SmtpSettings
-from monitor.check import Certificate, SmtpConversation, SmtpFailure, TlsSession
+from monitor.check import Certificate, PastResult, SmtpConversation, SmtpFailure, TlsSession
 from monitor.check.mail_hosts import MAX_ADDRESSES
-from monitor.model import HostTarget, Outcome
+from monitor.model import HostTarget, Outcome, Status
 from monitor.world.fake import FakeWorld
 
 TARGET = HostTarget("mx.example.com", 25, "example.com")
@@ -61,7 +61,9 @@ async def test_the_addresses_of_a_host_are_shown_together() -> None:
 async def test_a_guest_comes_once_an_hour(own: bool, talks: int) -> None:
     """What is shown stays in between; a host of our own is looked at every time, and what is to be confirmed."""
     fake = FakeWorld(
-        a={TARGET.host: "192.0.2.1"}, smtp={("192.0.2.1", 25): conversation("192.0.2.1")}
+        a={TARGET.host: "192.0.2.1"},
+        smtp={("192.0.2.1", 25): conversation("192.0.2.1")},
+        results={TARGET.domain: [PastResult("smtp", TARGET.name, Status.OK)]},
     )
     check, target = SmtpCheck(SmtpSettings()), replace(TARGET, own=own)
     first = await check.run(target, fake.world())
@@ -75,6 +77,17 @@ async def test_a_guest_comes_once_an_hour(own: bool, talks: int) -> None:
     fake.clock.advance(3600)
     await check.run(target, fake.world())
     assert len(fake.conversed) == talks + 2
+
+
+async def test_a_host_of_several_domains_is_known_for_each_though_it_is_talked_to_once() -> None:
+    """As a one-shot look at many domains does: nothing is kept of it yet."""
+    fake = FakeWorld(
+        a={TARGET.host: "192.0.2.1"}, smtp={("192.0.2.1", 25): conversation("192.0.2.1")}
+    )
+    check = SmtpCheck(SmtpSettings())
+    first = await check.run(TARGET, fake.world())
+    assert await check.run(replace(TARGET, domain="other.example"), fake.world()) == first
+    assert len(fake.conversed) == 1
 
 
 async def test_an_expired_certificate_stays_on_show() -> None:
