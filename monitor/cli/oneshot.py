@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from monitor.app.assembly import jobs_of
 from monitor.app.discovery import discover_believably
-from monitor.app.results import past_result
 from monitor.check import Clock, Confirm, PastResult, Question
 from monitor.cli.report import Report, Result, result_of, unlooked
 from monitor.config.valid import ValidConfig
@@ -24,7 +23,7 @@ from monitor.model import (
 )
 from monitor.runner import Job
 from monitor.runner.execute import once
-from monitor.store.kept import Kept
+from monitor.store.kept import Kept, past_result
 from monitor.world.build import OneLook, Worlds
 
 AT_ONCE = 32

@@ -16,7 +16,7 @@ from monitor.runner.job import Job
 from monitor.runner.judge import UndeclaredError, baseline_after, judge, newly_drifted
 from monitor.runner.merge import JudgedLook, Run, merge, worse
 from monitor.runner.worlds import Worlds
-from monitor.store.kept import Kept
+from monitor.store.kept import Kept, past_result
 from monitor.store.store import Store
 
 log = structlog.get_logger()
@@ -150,7 +150,8 @@ class Runner:
             after = merge(kept, failed, awaiting=frozenset(), roll_up=job.about.roll_up)
             self._store.keep(after)
         self._meters.run_counted(job.name, after.status)
-        if not job.about.reads_results and (kept is None or _told(kept) != _told(after)):
+        is_news = kept is None or past_result(kept) != past_result(after)
+        if is_news and not job.about.reads_results:
             self._news(target.domain)
         if kept is None or kept.status is not after.status:
             # At the start everything is new: what is fine, or not confirmed yet, would drown the rest.
@@ -228,13 +229,6 @@ class Runner:
             self._waiting.discard(key)
         if self._current(*key):
             await self._look(job, target, confirming=True)
-
-
-def _told(kept: Kept) -> tuple[Any, ...]:
-    """What other checks read of a result, see `PastResult`."""
-    subjects = kept.subjects.values()
-    codes = {(s.subject, finding.code) for s in subjects for finding in s.findings}
-    return kept.status, codes, {s.subject for s in subjects if not s.known}
 
 
 def _because(kept: Kept) -> dict[str, Any]:

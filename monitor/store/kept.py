@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from monitor.check import PastResult
 from monitor.model import Finding, Sample, Status
 
 HOLD_SECONDS = 7 * 86400
@@ -83,6 +84,23 @@ class Kept:
     samples: tuple[Sample, ...] = ()
     failure: str = ""
     history: tuple[Change, ...] = ()
+
+
+def past_result(kept: Kept) -> PastResult:
+    """What is kept, as other checks may read it."""
+    by_subject = {
+        subject.subject: tuple(sorted({finding.code for finding in subject.findings}))
+        for subject in kept.subjects.values()
+        if subject.findings
+    }
+    return PastResult(
+        check=kept.check,
+        target=kept.target,
+        status=kept.status,
+        codes=tuple(sorted({code for codes in by_subject.values() for code in codes})),
+        by_subject=by_subject,
+        blind=frozenset(s.subject for s in kept.subjects.values() if not s.known),
+    )
 
 
 @dataclass(frozen=True, slots=True)
