@@ -81,17 +81,17 @@ def drift_of(job: Job, target: Target, look: Look, baselines: Baselines) -> Drif
 
 
 def baseline_after(
-    job: Job, target: Target, look: Look, baselines: Baselines, *, at: float
+    job: Job, target: Target, judged: JudgedLook, baselines: Baselines, *, at: float
 ) -> Baseline | None:
     """The baseline once a known look counts; None where no record is watched.
 
     The first state seen is accepted, unless the configuration gives one; the baseline says so. What is
     disputed is no state that was seen.
     """
+    look, drift = judged.look, judged.drift
     if look.record is None:
         return None
     before = baselines.baseline(job.name, target.name, look.subject)
-    drift = drift_of(job, target, look, baselines)
     if look.disputed:
         return before and replace(
             before, classification=Classification.INCONSISTENT, reason=look.disputed

@@ -167,11 +167,10 @@ class Runner:
             )
 
     def _accept_record(self, job: Job, target: Target, judged: JudgedLook, at: float) -> None:
-        look = judged.look
-        if look.state is not LookState.KNOWN:
+        if judged.look.state is not LookState.KNOWN:
             return
-        before = self._store.baseline(job.name, target.name, look.subject)
-        after = baseline_after(job, target, look, self._store, at=at)
+        before = self._store.baseline(job.name, target.name, judged.look.subject)
+        after = baseline_after(job, target, judged, self._store, at=at)
         if after is not None and after != before:
             self._store.set_baseline(after)
 

@@ -140,19 +140,24 @@ def test_a_dispute_that_a_check_declares_no_code_for_is_the_checks_fault() -> No
         judge(job(Silent), TARGET, Outcome((seen("p=none", DISPUTE),)), Accepted(BEFORE))
 
 
+def after_look(job: Job, look: Look, baselines: Baselines, *, at: float) -> Baseline | None:
+    (judged,) = judge(job, TARGET, Outcome((look,)), baselines)
+    return baseline_after(job, TARGET, judged, baselines, at=at)
+
+
 def test_a_dispute_changes_neither_what_was_seen_nor_what_is_accepted() -> None:
     """And is no first sight."""
     look = seen("p=none", DISPUTE)
-    assert baseline_after(job(), TARGET, look, Accepted(BEFORE), at=20.0) == replace(
+    assert after_look(job(), look, Accepted(BEFORE), at=20.0) == replace(
         BEFORE, classification="inconsistent", reason=DISPUTE
     )
-    assert baseline_after(job(), TARGET, look, NoBaselines(), at=20.0) is None
+    assert after_look(job(), look, NoBaselines(), at=20.0) is None
 
 
 def test_once_the_servers_agree_again_what_they_say_is_held_against_what_was_accepted() -> None:
     disputed = replace(BEFORE, classification="inconsistent", reason=DISPUTE)
-    assert baseline_after(job(), TARGET, seen("p=reject"), Accepted(disputed), at=20.0) == BEFORE
-    after = baseline_after(job(), TARGET, seen("p=none"), Accepted(disputed), at=20.0)
+    assert after_look(job(), seen("p=reject"), Accepted(disputed), at=20.0) == BEFORE
+    after = after_look(job(), seen("p=none"), Accepted(disputed), at=20.0)
     assert after == replace(
         BEFORE,
         seen="p=none",
@@ -163,17 +168,17 @@ def test_once_the_servers_agree_again_what_they_say_is_held_against_what_was_acc
 
 
 def test_the_first_sight_is_accepted_and_said_to_be_that() -> None:
-    first = baseline_after(job(), TARGET, seen("p=none"), NoBaselines(), at=20.0)
+    first = after_look(job(), seen("p=none"), NoBaselines(), at=20.0)
     assert first == Baseline(
         "watcher", "example.com", "record", "p=none", 20.0, "p=none", 20.0, "", "", FIRST_SIGHT
     )
-    assert baseline_after(job(), TARGET, seen("p=none"), Accepted(first), at=30.0) == first
+    assert after_look(job(), seen("p=none"), Accepted(first), at=30.0) == first
 
 
 def test_what_the_configuration_gives_is_accepted_by_the_configuration() -> None:
     """At the look that first knows of it, in whoever's place; once it no longer says so, it stays."""
     given = job(example_com="p=quarantine")
-    first = baseline_after(given, TARGET, seen("p=none"), NoBaselines(), at=20.0)
+    first = after_look(given, seen("p=none"), NoBaselines(), at=20.0)
     assert first is not None
     assert (first.accepted, first.accepted_by, first.accepted_at) == (
         "p=quarantine",
@@ -181,16 +186,16 @@ def test_what_the_configuration_gives_is_accepted_by_the_configuration() -> None
         20.0,
     )
     assert (first.seen, first.classification) == ("p=none", "weakened")
-    later = baseline_after(given, TARGET, seen("p=none"), Accepted(first), at=30.0)
+    later = after_look(given, seen("p=none"), Accepted(first), at=30.0)
     assert later == first
-    instead = baseline_after(given, TARGET, seen("p=reject"), Accepted(BEFORE), at=30.0)
+    instead = after_look(given, seen("p=reject"), Accepted(BEFORE), at=30.0)
     assert instead is not None
     assert (instead.accepted_by, instead.accepted_reason, instead.accepted_at) == (
         CONFIGURATION,
         "",
         30.0,
     )
-    dropped = baseline_after(job(), TARGET, seen("p=none"), Accepted(first), at=40.0)
+    dropped = after_look(job(), seen("p=none"), Accepted(first), at=40.0)
     assert dropped == first
 
 
