@@ -20,6 +20,7 @@ from monitor.store.events import Dimension, Windows
 from monitor.store.history import Gain, HistoryWrite, RecordKey, TargetKey, with_gain
 from monitor.store.kept import FIRST_SIGHT, Baseline, Kept
 from monitor.store.lock import OwnerLock
+from monitor.store.mirror import Mirror
 from monitor.store.records import RecordChange, beginning, changes
 
 T = TypeVar("T")
@@ -63,10 +64,7 @@ class Store:
         self._worker = worker
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._kept = {(kept.check, kept.target): kept for kept in loaded.kept}
-        self._of_domain: dict[str, dict[tuple[str, str], None]] = {}
-        for kept in loaded.kept:
-            self._of_domain.setdefault(kept.domain, {})[kept.check, kept.target] = None
+        self._kept = Mirror(loaded.kept)
         self._baselines: dict[tuple[str, str], dict[str, Baseline]] = {}
         for baseline in loaded.baselines:
             self._baselines.setdefault((baseline.check, baseline.target), {})[baseline.subject] = (
@@ -120,11 +118,11 @@ class Store:
 
     def all_kept(self) -> Iterable[Kept]:
         """All that is kept; a copy that changes do not disturb."""
-        return tuple(self._kept.values())
+        return tuple(self._kept.all())
 
     def of_domain(self, domain: str) -> list[Kept]:
         """What is kept about one domain."""
-        return [self._kept[key] for key in self._of_domain.get(domain, ())]
+        return self._kept.of_domain(domain)
 
     def keep(self, kept: Kept) -> None:
         """Replaces what is kept; persisted at most a second later.
@@ -133,20 +131,14 @@ class Store:
         """
         key = (kept.check, kept.target)
         self._dirty_kept[_storable(*key)] = encode_kept(kept)
-        before = self._kept.get(key)
-        if before is not None and before.domain != kept.domain:
-            self._of_domain[before.domain].pop(key, None)
-        self._of_domain.setdefault(kept.domain, {})[key] = None
-        self._kept[key] = kept
+        self._kept.put(kept)
         self._mark_dirty()
         self._tell(*key)
 
     def forget(self, check: str, target: str) -> None:
         """Drops what is kept, with its baselines and their histories: the target has left."""
         key = (check, target)
-        known = self._kept.pop(key, None)
-        if known is not None:
-            self._of_domain[known.domain].pop(key, None)
+        known = self._kept.pop(key)
         for subject in self._baselines.pop(key, {}):
             self._dirty_baselines[(check, target, subject)] = None
         self._dirty_kept[key] = None
