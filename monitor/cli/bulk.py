@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,16 +13,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from monitor.check import Clock
-from monitor.cli.oneshot import NothingKept, look, named_target, task_of
+from monitor.cli.oneshot import look, named_target, opened_worlds, task_of
 from monitor.cli.report import GRAVITY, Report, as_json
 from monitor.cli.table import STYLES, SYMBOLS
 from monitor.config.valid import ValidConfig
 from monitor.model import Severity, Status, Target
 from monitor.web.text import counted, one_line
-from monitor.world.build import build_world
+from monitor.world.build import Worlds
 
 AT_ONCE = 24
 """Targets looked at at once: enough to wait for all of them together, few enough to be no flood."""
+AHEAD = 20 * AT_ONCE
+"""Targets that are taken up before the first of them is told: one slow target holds up no others."""
 MOST_TARGETS = 100_000
 CODES_SHOWN = 6
 _COMMENT = "#"
@@ -69,22 +72,21 @@ async def look_at_all(
     told: Callable[[Report], None],
 ) -> None:
     """Look at each, `seconds` at most; `told` gets the reports in the order of the targets."""
-    nothing = NothingKept()
-    worlds = build_world(config, windows=nothing, results=nothing, clock=clock)
-
     slots = asyncio.Semaphore(AT_ONCE)
+    started: deque[asyncio.Task[Report]] = deque()
 
-    async def one(target: Target) -> Report:
+    async def one(target: Target, worlds: Worlds) -> Report:
         async with slots:
             task = task_of(target, config, only)
             return await look(task, worlds, clock, seconds=seconds, progress=_silent)
 
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            for task in [tasks.create_task(one(target)) for target in targets]:
-                told(await task)
-    finally:
-        await worlds.aclose()
+    async with opened_worlds(config, clock) as worlds, asyncio.TaskGroup() as tasks:
+        for target in targets:
+            started.append(tasks.create_task(one(target, worlds)))
+            if len(started) == AHEAD:
+                told(await started.popleft())
+        while started:
+            told(await started.popleft())
 
 
 def _silent(_done: int, _total: int, _last: str) -> None:
@@ -139,8 +141,9 @@ def line_of(report: Report) -> Text:
     if len(blind) < len(unknown):
         blind.append(f"our own trouble: {one_line(report.own_trouble)}")
     shown = list(dict.fromkeys([*codes, *blind]))
-    if more := len(shown) - CODES_SHOWN:
-        shown = [*shown[:CODES_SHOWN], f"{more} more"] if more > 0 else shown
+    more = len(shown) - CODES_SHOWN
+    if more > 0:
+        shown = [*shown[:CODES_SHOWN], f"{more} more"]
     return text.append(f"  {', '.join(shown)}" if shown else "", style="dim")
 
 

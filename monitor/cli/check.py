@@ -174,14 +174,10 @@ def _looked(task: "Task", *, until: float) -> "Report":
 
 
 async def _look(task: "Task", until: float, progress: "Progress") -> "Report":
-    from monitor.cli.oneshot import NothingKept, look
-    from monitor.world.build import build_world
+    from monitor.cli.oneshot import look, opened_worlds
     from monitor.world.clock import SystemClock
 
-    clock, nothing = SystemClock(), NothingKept()
-    worlds = build_world(task.config, windows=nothing, results=nothing, clock=clock)
-    try:
+    clock = SystemClock()
+    async with opened_worlds(task.config, clock) as worlds:
         left = max(until - time.monotonic(), 0.0)
         return await look(task, worlds, clock, seconds=left, progress=progress)
-    finally:
-        await worlds.aclose()

@@ -1,8 +1,8 @@
 """One look, now: what there is to look at, looked at all at once and within one time limit."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from monitor.app.assembly import jobs_of
@@ -24,7 +24,7 @@ from monitor.model import (
 from monitor.runner import Job
 from monitor.runner.execute import once
 from monitor.store.kept import Kept, past_result
-from monitor.world.build import OneLook, Worlds
+from monitor.world.build import OneLook, Worlds, build_world
 
 AT_ONCE = 32
 
@@ -56,6 +56,17 @@ class NothingKept:
     def of_domain(self, domain: str) -> Sequence[PastResult]:  # noqa: ARG002
         """None."""
         return ()
+
+
+@asynccontextmanager
+async def opened_worlds(config: ValidConfig, clock: Clock) -> AsyncIterator[Worlds]:
+    """The outside as the configuration has it, without a past; closed at the end."""
+    nothing = NothingKept()
+    worlds = build_world(config, windows=nothing, results=nothing, clock=clock)
+    try:
+        yield worlds
+    finally:
+        await worlds.aclose()
 
 
 def task_of(target: Target, config: ValidConfig, only: Sequence[str]) -> Task:

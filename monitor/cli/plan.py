@@ -115,24 +115,19 @@ async def _planned(config: "ValidConfig") -> Plan:
 
 
 async def _discoveries(config: "ValidConfig") -> "dict[str, Discovery | None]":
-    from monitor.cli.oneshot import NothingKept
+    from monitor.cli.oneshot import opened_worlds
     from monitor.inventory import discover
-    from monitor.world.build import build_world
     from monitor.world.clock import SystemClock
 
-    clock, nothing = SystemClock(), NothingKept()
-    worlds = build_world(config, windows=nothing, results=nothing, clock=clock)
-    at_once = asyncio.Semaphore(AT_ONCE)
-
-    async def one(name: str) -> "Discovery | None":
-        async with at_once:
-            return await discover(name, worlds.normal("discovery").dns, clock.now())
-
+    clock, at_once = SystemClock(), asyncio.Semaphore(AT_ONCE)
     names = [domain.name for domain in config.domains]
-    try:
+    async with opened_worlds(config, clock) as worlds:
+
+        async def one(name: str) -> "Discovery | None":
+            async with at_once:
+                return await discover(name, worlds.normal("discovery").dns, clock.now())
+
         found = await asyncio.gather(*map(one, names))
-    finally:
-        await worlds.aclose()
     return dict(zip(names, found, strict=True))
 
 

@@ -149,9 +149,10 @@ def _nothing(results: list[Result]) -> Text:
     elif known < subjects:
         text.append(f" in {known} of {subjects} looks; the others could not tell", style="dim")
         blind = list(dict.fromkeys(reason for result in results for reason in result.blind))
-        text.append(f"\n{one_line(blind[0], limit=EVIDENCE_SHOWN)}" if blind else "", style="dim")
-        if more := len(blind) - 1:
-            text.append(f"\nand {counted(more, 'other reason')}" if more > 0 else "", style="dim")
+        if blind:
+            text.append(f"\n{one_line(blind[0], limit=EVIDENCE_SHOWN)}", style="dim")
+        if len(blind) > 1:
+            text.append(f"\nand {counted(len(blind) - 1, 'other reason')}", style="dim")
     elif subjects > len(results):
         text.append(f" in {subjects} looks", style="dim")
     return text
