@@ -93,8 +93,7 @@ def parse(text: str) -> DkimKey:
     """
     tags = read_tags(text, fold_case=False)
     if tags.problems:
-        first = tags.problems[0]
-        raise DkimError(first.code, first.message, first.offset)
+        raise DkimError.of(tags.problems[0])
     _check_version(tags)
     key_type = _key_type(tags)
     bits = _bits(tags, key_type)

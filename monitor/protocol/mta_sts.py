@@ -111,7 +111,7 @@ def parse_record(text: str) -> StsRecord:
         raise StsRecordError("version", f"{quoted(text)} does not start with `v={VERSION};`")
     read = read_fields(text)
     if isinstance(read, Problem):
-        raise StsRecordError(read.code, read.message, read.offset)
+        raise StsRecordError.of(read)
     ids = [field for field in read if field.name == "id"]
     if not ids:
         raise StsRecordError("id", "the field `id` is missing", len(text))

@@ -1,6 +1,7 @@
 """What every DNS record parser says when a record is wrong: a code, a sentence, a place."""
 
 from dataclasses import dataclass
+from typing import Self
 
 _LONGEST_QUOTE = 60
 
@@ -26,6 +27,11 @@ class RecordError(ValueError):
         self.code = code
         self.message = message
         self.offset = offset
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """The error that a problem is where a record must have none."""
+        return cls(problem.code, problem.message, problem.offset)
 
     @property
     def problem(self) -> Problem:

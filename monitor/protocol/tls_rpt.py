@@ -73,14 +73,13 @@ def parse(text: str) -> TlsRptRecord:
         raise TlsRptError("version", f"{quoted(text)} does not start with `v={VERSION};`")
     read = read_fields(text)
     if isinstance(read, Problem):
-        raise TlsRptError(read.code, read.message, read.offset)
+        raise TlsRptError.of(read)
     fields = [field for field in read if field.name == "rua"]
     if not fields:
         raise TlsRptError("missing_rua", "the field `rua` is missing", len(text))
     destinations, problems = _destinations(fields)
     if not destinations:
-        first = problems[0]
-        raise TlsRptError(first.code, first.message, first.offset)
+        raise TlsRptError.of(problems[0])
     problems += [
         Problem("duplicate_field", "`rua` occurs more than once", again.offset)
         for again in fields[1:]

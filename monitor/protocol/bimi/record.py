@@ -81,8 +81,7 @@ def parse(text: str) -> BimiRecord:
     """
     record = read(text)
     if record.problems:
-        first = record.problems[0]
-        raise BimiError(first.code, first.message, first.offset)
+        raise BimiError.of(record.problems[0])
     return record
 
 

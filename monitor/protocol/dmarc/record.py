@@ -155,8 +155,7 @@ def parse(text: str) -> DmarcRecord:
     """
     record = read(text)
     if record.problems:
-        first = record.problems[0]
-        raise DmarcError(first.code, first.message, first.offset)
+        raise DmarcError.of(record.problems[0])
     return record
 
 
