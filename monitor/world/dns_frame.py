@@ -28,7 +28,8 @@ _OPAQUE = 65280
 """A type for private use (RFC 6895 §3.1): its data is taken as it is."""
 _HEADER = 12
 _RECORD = struct.Struct("!HHIH")
-_POINTER = 0xC0
+_POINTER, _POINTED = 0xC0, 0x3FFF
+LONGEST_LABEL = 63
 
 
 class UnfitError(Exception):
@@ -38,20 +39,21 @@ class UnfitError(Exception):
 def readable(wire: bytes, asked: int) -> bytes:
     """The same message, with the records that nobody reads made opaque: all but the common types, and `asked`.
 
-    A message that is cut off, or has names that are none, is left for the parser to refuse.
+    A record that is cut off is left for the parser to refuse.
 
     Raises:
         UnfitError: it has more records, strings or options than we read, or answers of another class.
+        ValueError: a name in it is none.
     """
     questions, answers, authority, additional = struct.unpack_from("!4H", wire, 4)
     if answers > MOST_IN_MESSAGE or authority + additional > MOST_IN_MESSAGE:
         raise UnfitError(f"sent more than {MOST_IN_MESSAGE} records")
     offset = _HEADER
     for _ in range(questions):
-        offset = _after_name(wire, offset) + 4
+        offset = name_end(wire, offset) + 4
     tamed, strings = bytearray(wire), 0
     for number in range(answers + authority + additional):
-        offset = _after_name(wire, offset)
+        offset = name_end(wire, offset)
         if offset + _RECORD.size > len(wire):
             break
         rtype, rclass, _, size = _RECORD.unpack_from(wire, offset)
@@ -69,16 +71,25 @@ def readable(wire: bytes, asked: int) -> bytes:
     return bytes(tamed)
 
 
-def _after_name(wire: bytes, offset: int) -> int:
-    """Where what follows a name begins: after its root label, or after a pointer (RFC 1035 §4.1.4)."""
+def name_end(wire: bytes, offset: int) -> int:
+    """Where what follows a name begins: after its root label, or after a pointer (RFC 1035 §4.1.4).
+
+    Raises:
+        ValueError: the name is not whole, or of another kind than labels and a pointer back.
+    """
     while offset < len(wire):
         length = wire[offset]
-        if length >= _POINTER:
-            return offset + 2
-        offset += 1 + length
         if length == 0:
-            break
-    return offset
+            return offset + 1
+        if length >= _POINTER:
+            target = int.from_bytes(wire[offset : offset + 2], "big") & _POINTED
+            if offset + 1 < len(wire) and _HEADER <= target < offset:
+                return offset + 2
+            raise ValueError("a name that points nowhere")
+        if length > LONGEST_LABEL:
+            raise ValueError("a label of a kind that there is not")
+        offset += 1 + length
+    raise ValueError("a name that is cut off")
 
 
 def _strings(wire: bytes, start: int, end: int, most: int) -> int:

@@ -24,7 +24,7 @@ import dns.rdtypes.nsbase
 import dns.rrset
 
 from monitor.check import DnsAnswer, DnsStatus, Question, Signature
-from monitor.world.dns_frame import UnfitError, readable
+from monitor.world.dns_frame import LONGEST_LABEL, UnfitError, name_end, readable
 
 PAYLOAD = 1232
 """EDNS buffer size in bytes: no fragments on any usual path (dnsflagday.net/2020)."""
@@ -38,7 +38,6 @@ _HEADER = 12
 _QR, _QR_AND_OPCODE, _TC = 0x80, 0xF8, 0x02
 _LONGEST_REASON = 200
 _AD = 0x20
-_POINTER = 0xC0
 _PLAIN_OPT = 11
 _NO_ANSWER_ONE_AUTHORITY = b"\0\0\0\1"
 _QUICK: dict[int, DnsStatus] = {
@@ -47,7 +46,7 @@ _QUICK: dict[int, DnsStatus] = {
 }
 _ONE = b"\0\1"
 _IN = 1
-_LONGEST_LABEL, _LONGEST_NAME = 63, 253
+_LONGEST_NAME = 253
 _WITHOUT_QUESTION = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED}
 _FAILURES = {dns.rcode.SERVFAIL: DnsStatus.SERVFAIL, dns.rcode.REFUSED: DnsStatus.REFUSED}
 
@@ -110,7 +109,7 @@ def _labels(text: str) -> list[bytes]:
     labels = [label.encode("ascii") for label in text.removesuffix(".").split(".")]
     if not all(labels):
         raise ValueError(f"{text[:80]!a} is not a DNS name: an empty label")
-    if max(map(len, labels)) > _LONGEST_LABEL or len(text) > _LONGEST_NAME:
+    if max(map(len, labels)) > LONGEST_LABEL or len(text) > _LONGEST_NAME:
         raise ValueError(f"{text[:80]!a} is not a DNS name: too long (RFC 1035 §2.3.4)")
     return labels
 
@@ -159,21 +158,22 @@ def _quick_negative(question: Question, query: Query, wire: bytes) -> DnsAnswer 
 
     The same as `answer_of` says of them, at a tenth of its cost.
     """
-    if not query.is_answered_by(wire):
+    if wire[6:10] != _NO_ANSWER_ONE_AUTHORITY or not query.is_answered_by(wire):
         return None
-    counts, rcode = wire[6:10], wire[3] & 0xF
-    if wire[2] & _TC or counts != _NO_ANSWER_ONE_AUTHORITY or rcode not in _QUICK:
+    rcode = wire[3] & 0xF
+    if wire[2] & _TC or rcode not in _QUICK:
         return None
-    start = _after_name(wire, query.question_end)
-    if start is None or len(wire) < start + 10:
+    try:
+        start = name_end(wire, query.question_end)
+        rdtype, rdclass, ttl, length = struct.unpack_from("!HHIH", wire, start)
+        names_end = name_end(wire, name_end(wire, start + 10))
+    except (ValueError, struct.error):
         return None
-    rdtype, rdclass, ttl, length = struct.unpack_from("!HHIH", wire, start)
     end = start + 10 + length
     # A TTL with the highest bit set is zero (RFC 2181 §8); the SOA's names end before its five numbers.
     if (rdtype, rdclass) != (dns.rdatatype.SOA, _IN) or ttl >> 31 or end > len(wire):
         return None
-    names_end = _after_name(wire, _after_name(wire, start + 10))
-    if names_end is None or names_end + 20 != end or not _only_options(wire, end):
+    if names_end + 20 != end or not _only_options(wire, end):
         return None
     (minimum,) = struct.unpack_from("!I", wire, end - 4)
     return DnsAnswer(
@@ -183,20 +183,6 @@ def _quick_negative(question: Question, query: Query, wire: bytes) -> DnsAnswer 
         authenticated=bool(wire[3] & _AD),
         canonical_name=question.name.lower().removesuffix(".") or ".",
     )
-
-
-def _after_name(wire: bytes, at: int | None) -> int | None:
-    """Where a name ends; None where it is not whole, or of another kind than labels and pointers back."""
-    while at is not None and at < len(wire):
-        length = wire[at]
-        if length == 0:
-            return at + 1
-        if length >= _POINTER:
-            whole = at + 1 < len(wire)
-            target = ((length & 0x3F) << 8 | wire[at + 1]) if whole else at
-            return at + 2 if _HEADER <= target < at else None
-        at = at + 1 + length if length <= _LONGEST_LABEL else None
-    return None
 
 
 def _only_options(wire: bytes, at: int) -> bool:
