@@ -74,13 +74,10 @@ class Worlds:
             dns = self.resolver.per_look()
         else:
             dns = self.resolver.other_path() if how is Confirm.OTHER_PATH else self.resolver.fresh()
-        timeout = self._config.config.resolver.timeout
         return _Outside(
             dns=dns,
             authorities=AuthorityWatch(resolver=dns, guard=self._guard),
-            dnssec=DnssecWatch(
-                resolver=dns, nameservers=self.resolver.nameservers, timeout=timeout
-            ),
+            dnssec=DnssecWatch(resolver=dns, unchecked=dns.unchecked()),
             https=HttpsGetter(
                 guard=self._guard,
                 resolver=dns,

@@ -12,7 +12,7 @@ from pathlib import Path
 from monitor.check import Clock, DnsAnswer, DnsStatus, Question
 from monitor.world.dns_cache import AnswerCache
 from monitor.world.dns_exchange import over_tcp, over_udp
-from monitor.world.dns_message import failed, query_for, read_answer
+from monitor.world.dns_message import Asking, Query, failed, query_for, read_answer
 from monitor.world.dns_wire import Nameserver
 
 IN_FLIGHT = 200
@@ -48,16 +48,21 @@ def system_nameservers(path: Path = RESOLV_CONF) -> tuple[Nameserver, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """Which nameservers are asked, in order, and whether over TCP only."""
+    """Which nameservers are asked, in order, for which kind of answer, and whether over TCP only."""
 
     servers: tuple[Nameserver, ...]
     tcp: bool = False
+    asking: Asking = Asking.RESOLVED
 
     def other(self) -> "_Route":
         """The next nameserver first, or TCP where there is only one."""
         if len(self.servers) > 1:
             return replace(self, servers=(*self.servers[1:], self.servers[0]))
         return replace(self, tcp=True)
+
+    def unchecked(self) -> "_Route":
+        """The same, with validation disabled."""
+        return replace(self, asking=Asking.UNCHECKED)
 
     def attempts(self, seconds: float) -> Iterator[tuple[Nameserver, float]]:
         """Each nameserver in turn, in rounds, with the seconds that it may take; `seconds` in all."""
@@ -140,14 +145,13 @@ class Resolver:
         return flight
 
     async def _answer(self, question: Question, route: _Route) -> DnsAnswer:
-        try:
-            query_for(question)
-        except ValueError as error:
-            return failed(question, DnsStatus.ERROR, str(error))
         if not route.servers:
             answer = failed(question, DnsStatus.ERROR, _NO_NAMESERVER)
         else:
-            answer = await self._within_limit(question, route)
+            try:
+                answer = await self._within_limit(question, route)
+            except ValueError as error:  # it cannot be asked
+                return failed(question, DnsStatus.ERROR, str(error))
         self.queries[answer.status] += 1
         if route == self._route:
             self._cache.put(answer)
@@ -177,7 +181,8 @@ class Resolver:
         for server, seconds in route.attempts(self._timeout):
             if tries[server] <= 0:
                 continue
-            answer = await self._attempt(question, server, seconds, tcp=route.tcp)
+            query = query_for(question, route.asking)
+            answer = await self._attempt(question, query, server, seconds, tcp=route.tcp)
             if answer.known:
                 return answer
             tries[server] -= _COST.get(answer.status, len(_WAITS))
@@ -188,10 +193,9 @@ class Resolver:
         return failure
 
     async def _attempt(
-        self, question: Question, server: Nameserver, seconds: float, *, tcp: bool
+        self, question: Question, query: Query, server: Nameserver, seconds: float, *, tcp: bool
     ) -> DnsAnswer:
         try:
-            query = query_for(question)
             read = partial(read_answer, question, query)
             if tcp:
                 answer = await over_tcp(query, server, seconds, read)
@@ -221,6 +225,10 @@ class DnsView:
         self._route = route
         self._memo = memo
         self._cached = cached
+
+    def unchecked(self) -> "DnsView":
+        """A client that asks by the same route, anew and without validation (RFC 4035 §3.2.2)."""
+        return DnsView(self._resolver, self._route.unchecked(), memo={}, cached=False)
 
     async def ask(self, name: str, rtype: str) -> DnsAnswer:
         """The answer, within the resolver's time limit."""
