@@ -115,11 +115,7 @@ def _host_addresses(answers: Sequence[DnsAnswer]) -> list[str]:
 
 def _spf_record(txt: DnsAnswer) -> spf.SpfRecord:
     """The domain's record; an empty one where there is none, several, or a broken one (RFC 7208 §4.5)."""
-    found = [record for record in txt.records if spf.is_spf(record)]
-    try:
-        return spf.parse(*found)
-    except (spf.SpfError, TypeError):
-        return spf.SpfRecord()
+    return spf.usable_record(txt.records) or spf.SpfRecord()
 
 
 def _spf_addresses(record: spf.SpfRecord) -> list[str]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from checks.parked import evaluate
 from monitor.check import About, Code, DnsAnswer, Question, Settings, World
 from monitor.model import DomainTarget, Finding, Look, Outcome, Role, Severity
-from monitor.protocol import dmarc
+from monitor.protocol import dmarc, spf
 
 _SPF, _DMARC, _MX = "spf", "dmarc", "mx"
 _LONGEST_CHAIN = 10  # RFC 7208 §4.6.4: `redirect` counts against the limit of lookups
@@ -45,14 +45,14 @@ class ParkedCheck:
 
 
 async def _spf(domain: str, txt: DnsAnswer, world: World) -> Look:
-    decisive = evaluate.spf_record(txt.records)
+    decisive = spf.usable_record(txt.records)
     answer = txt
     for _ in range(_LONGEST_CHAIN):
         name = evaluate.goes_on_at(decisive)
         if not answer.known or name is None:
             break
         answer = await world.dns.ask(name, "TXT")
-        decisive = evaluate.spf_record(answer.records)
+        decisive = spf.usable_record(answer.records)
     if not answer.known:
         return Look.unknown(_SPF, answer.blindness)
     return _look(_SPF, evaluate.of_spf(domain, txt.records, decisive))

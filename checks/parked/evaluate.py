@@ -6,16 +6,7 @@ from dataclasses import replace
 from monitor.model import Finding
 from monitor.protocol import dmarc, mx, spf
 from monitor.protocol.dmarc import Discovery, DmarcRecord, Policy, Psd
-from monitor.protocol.spf import Qualifier, SpfError, SpfRecord
-
-
-def spf_record(texts: Sequence[str]) -> SpfRecord | None:
-    """The SPF record among TXT texts; None where receivers find none that they can use."""
-    records = [text for text in texts if spf.is_spf(text)]
-    try:
-        return spf.parse(records[0]) if len(records) == 1 else None
-    except SpfError:
-        return None
+from monitor.protocol.spf import Qualifier, SpfRecord
 
 
 def goes_on_at(record: SpfRecord | None) -> str | None:

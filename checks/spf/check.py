@@ -92,7 +92,7 @@ class SpfCheck:
             # Whether the record has terms that ask for anything is not known either: what was known stays.
             return Outcome(looks, incomplete=answer.blindness)
         texts = tuple(filter(spf.is_spf, answer.records))
-        record = evaluate.read(texts)
+        record = spf.usable_record(texts)
         watched = Look.known(
             _RECORD,
             evaluate.of_record(target, answer.records),

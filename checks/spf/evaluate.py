@@ -19,14 +19,6 @@ NEEDS_TCP = 1200
 """Octets of a record from which on an answer needs TCP, which some receivers' resolvers cannot do."""
 
 
-def read(texts: Sequence[str]) -> SpfRecord | None:
-    """The domain's record; None where there is none, several, or an invalid one."""
-    try:
-        return spf.parse(texts[0]) if len(texts) == 1 else None
-    except SpfError:
-        return None
-
-
 def of_record(target: DomainTarget, every: Sequence[str]) -> tuple[Finding, ...]:
     """Findings of the subject `record`; `every` are all TXT texts of the domain."""
     domain, texts = target.name, [text for text in every if spf.is_spf(text)]
@@ -234,7 +226,7 @@ def _of_count(domain: str, tree: Tree, evidence: str) -> Iterator[Finding]:
 def _of_included(domain: str, record: SpfRecord, tree: Tree, evidence: str) -> Iterator[Finding]:
     redirect = folded(record.redirect) if record.redirect else None
     for name in tree.count.included:
-        included = read([t for t in tree.texts.get(name) or () if spf.is_spf(t)])
+        included = spf.usable_record(tree.texts.get(name) or ())
         everyone = _everyone(included) if included else ""
         if everyone:
             yield _pass_all(domain, f"{everyone} of the included {name}", evidence)

@@ -17,7 +17,7 @@ from monitor.check import DnsAnswer, World
 from monitor.model import Address, DomainTarget, Finding, Look, SenderTarget, Severity
 from monitor.protocol import psl, spf
 from monitor.protocol.platforms import includes_of
-from monitor.protocol.spf import Answer, Result, SpfError, SpfRecord, Verdict
+from monitor.protocol.spf import Answer, Result, SpfRecord, Verdict
 
 _SHOWN = 5
 _NOBODY_ELSE = "v=spf1 ~all"
@@ -106,9 +106,8 @@ def _advice(target: SenderTarget, own: DnsAnswer, refused: Sequence[_Judged]) ->
     records = [text for text in own.records if spf.is_spf(text)]
     if not records:
         return _publish(own, _terms(target, refused, None), _NOBODY_ELSE)
-    try:
-        record = spf.parse(*records)
-    except (SpfError, TypeError):
+    record = spf.usable_record(records)
+    if record is None:
         return f"Correct the SPF record of {_place(own)} first: {refused[0].verdict.reason}"
     # In front it is reached first, whatever stands behind it, and addresses cost no lookup.
     return _publish(own, _terms(target, refused, record), records[0])
@@ -161,9 +160,8 @@ async def _at_platform(target: SenderTarget, envelope: str, world: World) -> Loo
 
 async def _by_names(target: SenderTarget, envelope: str, own: DnsAnswer, world: World) -> Look:
     records = [text for text in own.records if spf.is_spf(text)]
-    try:
-        record = spf.parse(*records) if records else SpfRecord()
-    except (SpfError, TypeError):
+    record = spf.usable_record(records) if records else SpfRecord()
+    if record is None:
         return Look.known(envelope)  # a record that nobody can read is told of the domain
     found = await tree.walk(envelope, record, world)
     includes = includes_of(target.platform)
@@ -181,10 +179,8 @@ async def _an_address(include: str, world: World) -> tuple[Address | None, str]:
         answer = await world.dns.ask(name, "TXT")
         if not answer.known:
             return None, answer.blindness
-        records = [text for text in answer.records if spf.is_spf(text)]
-        try:
-            record = spf.parse(*records)
-        except (SpfError, TypeError):
+        record = spf.usable_record(answer.records)
+        if record is None:
             break
         networks = [m.network for m in record.reachable if m.network is not None]
         if networks:

@@ -1,7 +1,6 @@
 """The tree of records below a record, and the names that its own terms ask for."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 from monitor.check import DnsAnswer, DnsStatus, Question, World
@@ -49,10 +48,9 @@ async def ask_ahead(domain: str, world: World) -> None:
 
     It is mostly the same record, and no question is asked twice: a look is shorter by the tree's depth.
     """
-    texts = [text for text in (await world.dns.ask(domain, "TXT")).records if spf.is_spf(text)]
-    with suppress(spf.SpfError):
-        if len(texts) == 1:
-            await walk(domain, spf.parse(texts[0]), world)
+    record = spf.usable_record((await world.dns.ask(domain, "TXT")).records)
+    if record is not None:
+        await walk(domain, record, world)
 
 
 async def walk(domain: str, record: SpfRecord, world: World) -> Tree:

@@ -12,6 +12,7 @@ from monitor.protocol.spf.record import (
     SpfRecord,
     is_spf,
     parse,
+    usable_record,
 )
 from monitor.protocol.spf.verdict import Answer, Lookup, Result, Step, Verdict
 
@@ -37,4 +38,5 @@ __all__ = [
     "has_macro",
     "is_spf",
     "parse",
+    "usable_record",
 ]

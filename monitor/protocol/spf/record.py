@@ -1,7 +1,7 @@
 """The SPF record, by the ABNF (RFC 7208 §4.5, §5, §6 and §12)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -141,6 +141,15 @@ def parse(text: str) -> SpfRecord:
         SpfError: anything that the ABNF of RFC 7208 §12 does not allow, located.
     """
     return (_of_usual_length if len(text) <= _USUAL_LENGTH else _of_any_length)(text)
+
+
+def usable_record(texts: Iterable[str]) -> SpfRecord | None:
+    """The SPF record among a name's TXT texts (§4.5); None where there is none, several, or a broken one."""
+    records = [text for text in texts if is_spf(text)]
+    try:
+        return parse(records[0]) if len(records) == 1 else None
+    except SpfError:
+        return None
 
 
 def _read(text: str) -> SpfRecord:
