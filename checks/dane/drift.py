@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from monitor.check import Code
+from monitor.check.drift import difference
 from monitor.model import Classification, Drift, Severity
 from monitor.protocol import dane
 from monitor.protocol.dane import TlsaError
@@ -77,12 +78,9 @@ def _of_records(accepted: str, seen: str) -> Drift | None:
         reason = "there are TLSA records that senders use, and were none: accept them, so that their loss is noticed"
         fix = "find out who published them, and remove them: where they do not name the host's key, mail is lost"
         return Drift(Classification.STRENGTHENED, reason, fix)
-    parts = [
-        f"{word} {', '.join(sorted(map(_cut, texts)))}"
-        for word, texts in (("without", before - after), ("with", after - before))
-        if texts
-    ]
-    reason = f"other certificates or keys are named than accepted: {'; '.join(parts)}"
+    reason = (
+        f"other certificates or keys are named than accepted: {difference(before, after, _cut)}"
+    )
     return Drift(Classification.CHANGED, reason, again if accepted else "remove them")
 
 

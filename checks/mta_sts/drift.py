@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from monitor.check.drift import difference
 from monitor.model import Classification, Drift
 from monitor.protocol.mta_sts import Mode, StsPolicy, StsRecord
 
@@ -102,14 +103,10 @@ def _unnoticed(before: _State) -> str:
 
 
 def _difference(before: _State, after: _State) -> str:
-    parts = [
-        f"{word} {', '.join(sorted(hosts))}"
-        for word, hosts in (("without", before.mx - after.mx), ("with", after.mx - before.mx))
-        if hosts
-    ]
+    parts = [difference(before.mx, after.mx)]
     if before.max_age != after.max_age:
         parts.append(f"max_age {before.max_age} → {after.max_age}")
-    return "the policy changed: " + "; ".join(parts)
+    return "the policy changed: " + "; ".join(filter(None, parts))
 
 
 def _days(seconds: int) -> str:

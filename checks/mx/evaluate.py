@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from checks.mx.hosts import Host, Networks, State, in_one_network, out_of_reach
+from monitor.check.drift import difference
 from monitor.model import Classification, DomainTarget, Drift, Finding, Provider, Role
 from monitor.protocol import mx
 from monitor.protocol.mx import MxSet
@@ -175,12 +176,7 @@ def classify(accepted: str, seen: str) -> Drift | None:
             Classification.VANISHED, f"{what}: mail to the domain no longer arrives as before"
         )
     then, now = set(accepted.split(", ")) - {""}, set(seen.split(", "))
-    parts = [
-        f"{word} {', '.join(sorted(terms))}"
-        for word, terms in (("without", then - now), ("with", now - then))
-        if terms
-    ]
-    return Drift(Classification.CHANGED, "other hosts take the mail: " + "; ".join(parts))
+    return Drift(Classification.CHANGED, f"other hosts take the mail: {difference(then, now)}")
 
 
 def _ranked(state: str) -> tuple[bool, list[set[str]]]:

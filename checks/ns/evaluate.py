@@ -12,6 +12,7 @@ from monitor.check import (
     ServerAnswer,
     Validation,
 )
+from monitor.check.drift import difference
 from monitor.model import Classification, DomainTarget, Drift, Finding, Look, Role, Severity
 from monitor.protocol.names import folded
 
@@ -126,14 +127,10 @@ def classify(accepted: str, seen: str) -> Drift | None:
         return Drift(
             Classification.VANISHED, "the NS records are gone: it has no zone of its own any more"
         )
-    parts = [
-        f"{word} {', '.join(sorted(names))}"
-        for word, names in (("without", before - after), ("with", after - before))
-        if names
-    ]
     return Drift(
         Classification.CHANGED,
-        f"other servers answer for the domain, and whoever runs them says what its records are: {'; '.join(parts)}",
+        "other servers answer for the domain, and whoever runs them says what its records are: "
+        + difference(before, after),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from monitor.check.drift import difference
 from monitor.model import Address, Classification, Drift, Finding
 from monitor.protocol import psl, rdns
 from monitor.protocol.names import folded
@@ -87,12 +88,7 @@ def classify(accepted: str, seen: str) -> Drift | None:
     before, after = (frozenset(map(folded, state.split(", "))) - {""} for state in (accepted, seen))
     if accepted == seen or (before == after and after):
         return None
-    parts = [
-        f"{word} {', '.join(sorted(names))}"
-        for word, names in (("without", before - after), ("with", after - before))
-        if names
-    ]
-    reason = f"the address has other names than accepted: {'; '.join(parts) or 'none'}"
+    reason = f"the address has other names than accepted: {difference(before, after) or 'none'}"
     fix = f"have whoever owns the address block publish its PTR record again: {accepted}"
     return Drift(Classification.CHANGED, reason, fix if accepted else "")
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from monitor.check.drift import difference
 from monitor.model import Classification, Drift
 from monitor.protocol import spf
 from monitor.protocol.spf import Mechanism, Qualifier, SpfError, SpfRecord
@@ -89,14 +90,13 @@ def _folded(mechanism: Mechanism) -> Mechanism:
 
 def _difference(before: SpfRecord, after: SpfRecord) -> str:
     then, now = set(map(_term, before.reachable)), set(map(_term, after.reachable))
-    parts = [
-        f"{word} {', '.join(sorted(terms))}"
-        for word, terms in (("without", then - now), ("with", now - then))
-        if terms
-    ]
+    parts = [difference(then, now)]
     if before.redirect != after.redirect:
         parts.append(f"redirect {before.redirect or 'none'} → {after.redirect or 'none'}")
-    return "; ".join(parts) or "its terms stand in another order or explain themselves differently"
+    return (
+        "; ".join(filter(None, parts))
+        or "its terms stand in another order or explain themselves differently"
+    )
 
 
 def _term(mechanism: Mechanism) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from monitor.check import DnsAnswer
+from monitor.check.drift import difference
 from monitor.model import Classification, Drift, Finding
 from monitor.protocol import mx, tls_rpt
 from monitor.protocol.tls_rpt import Destination, Scheme, TlsRptError, TlsRptRecord
@@ -132,9 +133,4 @@ def classify(accepted: str, seen: str) -> Drift | None:
     before, after = (frozenset(state.split(", ")) - {""} for state in (accepted, seen))
     if before == after:
         return None
-    parts = [
-        f"{word} {', '.join(sorted(uris))}"
-        for word, uris in (("without", before - after), ("with", after - before))
-        if uris
-    ]
-    return Drift(Classification.CHANGED, "reports go elsewhere: " + "; ".join(parts))
+    return Drift(Classification.CHANGED, f"reports go elsewhere: {difference(before, after)}")
