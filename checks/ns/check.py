@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Annotated, ClassVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from checks.ns import evaluate, registration, serials
 from checks.ns.registration import Limits, Registry
@@ -19,6 +19,7 @@ from monitor.check import (
     ServerAnswer,
     Settings,
     World,
+    at_most,
 )
 from monitor.model import DomainTarget, Drift, Look, LookState, Outcome
 
@@ -37,16 +38,10 @@ class NsSettings(Settings):
     """How often at most a registry is asked for a domain; where something is found, each hour."""
     expiry_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 30
     expiry_critical_days: Annotated[
-        float, Field(gt=0, validate_default=True, description="Days before its end.")
+        float,
+        Field(gt=0, validate_default=True, description="Days before its end."),
+        at_most("expiry_warning_days"),
     ] = 3
-
-    @field_validator("expiry_critical_days")
-    @classmethod
-    def _graver_is_later(cls, days: float, info: ValidationInfo) -> float:
-        warning = info.data.get("expiry_warning_days")
-        if warning is not None and days > warning:
-            raise ValueError(f"is more than expiry_warning_days ({warning:g})")
-        return days
 
 
 class NsCheck:

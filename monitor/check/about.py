@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from monitor.check.world import World
 from monitor.model import Classification, Drift, Outcome, Severity, Status, Target
@@ -23,6 +23,18 @@ class Settings(BaseModel):
     """The base of a check's own settings: unknown keys are errors, values are frozen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def at_most(other: str) -> AfterValidator:
+    """Part of a setting's type: its value is no more than that of the field `other`, which stands before it."""
+
+    def check(value: float, info: ValidationInfo) -> float:
+        limit = info.data.get(other)
+        if limit is not None and value > limit:
+            raise ValueError(f"is more than {other} ({limit:g})")
+        return value
+
+    return AfterValidator(check)
 
 
 class Confirm(StrEnum):

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
-from monitor.check.about import Settings
+from monitor.check.about import Settings, at_most
 from monitor.check.hosts import Certificate
 from monitor.model import Severity
 
@@ -36,16 +36,10 @@ class CertificateSettings(Settings):
 
     certificate_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 21
     certificate_critical_days: Annotated[
-        float, Field(gt=0, validate_default=True, description="Days before its end.")
+        float,
+        Field(gt=0, validate_default=True, description="Days before its end."),
+        at_most("certificate_warning_days"),
     ] = 7
-
-    @field_validator("certificate_critical_days")
-    @classmethod
-    def _graver_is_later(cls, days: float, info: ValidationInfo) -> float:
-        warning = info.data.get("certificate_warning_days")
-        if warning is not None and days > warning:
-            raise ValueError(f"is more than certificate_warning_days ({warning:g})")
-        return days
 
     @property
     def limits(self) -> Limits:
