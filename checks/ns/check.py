@@ -1,6 +1,7 @@
 """Whether the DNS answers for a domain at all, how well its servers do, and how long it is registered."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar
 
@@ -128,7 +129,7 @@ async def _server_looks(domain: str, ns: DnsAnswer, world: World) -> list[Look]:
         world.memory.put(key, stuck, _REMEMBERED_SECONDS)
     inside = [server for server in above.nameservers if server.endswith(f".{domain}")]
     below = inside[:_MOST_BELOW]
-    glue = dict(zip(below, [await _addresses(server, world) for server in below], strict=True))
+    glue = await _addresses(below, world)
     return [
         evaluate.servers(domain, ns.records, said, evaluate.watched(ns.records, by_ns)),
         *evaluate.each_server(domain, said, await _without_address(said, world)),
@@ -140,12 +141,11 @@ async def _server_looks(domain: str, ns: DnsAnswer, world: World) -> list[Look]:
 async def _without_address(said: tuple[ServerAnswer, ...], world: World) -> dict[str, bool]:
     """Servers of which no address was found: whether it is known that they have none."""
     names = dict.fromkeys(one.server for one in said if not one.heard and not one.address)
-    found = {}
-    for name in names:
-        answers = await _addresses(name, world)
-        found[name] = all(a.known and not a.records for a in answers)
-    return found
+    found = await _addresses(tuple(names), world)
+    return {name: all(a.known and not a.records for a in both) for name, both in found.items()}
 
 
-async def _addresses(server: str, world: World) -> list[DnsAnswer]:
-    return await world.dns.ask_many([Question(server, "A"), Question(server, "AAAA")])
+async def _addresses(servers: Sequence[str], world: World) -> dict[str, tuple[DnsAnswer, ...]]:
+    """The answers for A and AAAA of each server."""
+    answers = await world.dns.ask_many([Question(s, t) for s in servers for t in ("A", "AAAA")])
+    return dict(zip(servers, zip(answers[::2], answers[1::2], strict=True), strict=True))
