@@ -29,7 +29,6 @@ GAUGES = (
 RETRY_SECONDS = 3600.0
 """When a registry that could not say is asked again, and one where something is found: who mends it wants to see that."""
 
-
 SECONDS = 8.0
 """What asking may take in all: a slow registry must not hold up what is known of the domain's servers."""
 
@@ -178,9 +177,8 @@ def findings(
     A parked domain sends nothing that could be lost: never critical.
     """
     grave = Severity.WARNING if target.role is Role.PARKED else Severity.CRITICAL
-    ends = _day(told.expires)
     evidence = (
-        f"registrar: {told.registrar or 'not told'}; ends: {ends}; "
+        f"registrar: {told.registrar or 'not told'}; ends: {_day(told.expires)}; "
         f"status: {', '.join(told.statuses) or 'none'}"
     )
     match told.standing:
@@ -204,19 +202,25 @@ def findings(
                 evidence=evidence,
                 severity=grave,
             )
-    left = None if told.expires is None else told.expires - now
-    if left is not None and left <= limits.warning:
-        when = "ended" if left <= 0 else f"ends in {left / 86400:.1f} days,"
-        yield Finding(
-            "expires_soon",
-            f"the registration of {domain} {when} on {ends}",
-            fix=(
-                f"Renew {domain} at its registrar; see that automatic renewal is on, that the means of payment is good, "
-                "and that the registrar's mail reaches somebody"
-            ),
-            evidence=evidence,
-            severity=grave if left <= limits.critical else Severity.WARNING,
-        )
+    if told.expires is not None and (left := told.expires - now) <= limits.warning:
+        severity = grave if left <= limits.critical else Severity.WARNING
+        yield _expires_soon(domain, told.expires, left, evidence, severity)
+
+
+def _expires_soon(
+    domain: str, ends: float, left: float, evidence: str, severity: Severity
+) -> Finding:
+    when = "ended" if left <= 0 else f"ends in {left / 86400:.1f} days,"
+    return Finding(
+        "expires_soon",
+        f"the registration of {domain} {when} on {_day(ends)}",
+        fix=(
+            f"Renew {domain} at its registrar; see that automatic renewal is on, that the means of payment is good, "
+            "and that the registrar's mail reaches somebody"
+        ),
+        evidence=evidence,
+        severity=severity,
+    )
 
 
 def _day(seconds: float | None) -> str:
