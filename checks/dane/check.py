@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from ipaddress import ip_address
 from typing import ClassVar
 
 from checks.dane import drift, hosts, zone
@@ -17,9 +16,9 @@ from monitor.check import (
     SecureAnswer,
     Settings,
     SmtpConversation,
-    SmtpFailure,
     World,
 )
+from monitor.check.mail_hosts import in_order
 from monitor.model import DomainTarget, Drift, Finding, Look, Outcome, Sample, Severity
 from monitor.protocol.mx import judge as judge_mx
 
@@ -126,16 +125,14 @@ async def _view(domain: str, host: str, world: World) -> View:
     if not hosts.judged_by_senders(view):
         return view
     answers = await world.dns.ask_many([Question(host, "A"), Question(host, "AAAA")])
-    found = {ip_address(record) for answer in answers for record in answer.records}
-    addresses = sorted(found, key=lambda each: (each.version, int(each)))[:MOST_ADDRESSES]
-    talks = await asyncio.gather(*(_converse(str(each), host, world) for each in addresses))
+    addresses = in_order(record for answer in answers for record in answer.records)
+    talks = await asyncio.gather(
+        *(_converse(address, host, world) for address in addresses[:MOST_ADDRESSES])
+    )
     blindness = "; ".join(answer.blindness for answer in answers if not answer.known)
-    if talks and all(talk.failure in _MAY_BE_OURS for talk in talks):
+    if talks and not any(talk.reached for talk in talks):
         blindness = await world.canaries.egress(25) or blindness
     return replace(view, talks=tuple(talks), blindness=blindness)
-
-
-_MAY_BE_OURS = frozenset({SmtpFailure.CONNECT, SmtpFailure.TIMEOUT})
 
 
 async def _converse(address: str, host: str, world: World) -> SmtpConversation:

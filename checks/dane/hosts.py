@@ -218,9 +218,8 @@ def _read(texts: Sequence[str]) -> tuple[list[TlsaRecord], list[str]]:
 
 def _without_tls(talk: SmtpConversation) -> bool:
     """The host answers, and TLS does not come about."""
-    refused = talk.failure is SmtpFailure.REPLY and bool(talk.starttls_offered)
     absent = talk.starttls_offered is False or talk.failure is SmtpFailure.TLS
-    return talk.tls is None and (absent or refused)
+    return talk.starttls_refused or (absent and talk.tls is None)
 
 
 def _unseen(view: View) -> str:

@@ -17,7 +17,6 @@ from monitor.check import (
     Gauge,
     Question,
     SmtpConversation,
-    SmtpFailure,
     World,
 )
 from monitor.check.certificates import CertificateSettings
@@ -183,7 +182,7 @@ async def _named(conversed: Sequence[Conversed], world: World) -> list[Conversed
 
 
 async def _judged(target: HostTarget, talk: SmtpConversation, world: World) -> Conversed:
-    if talk.failure not in {SmtpFailure.CONNECT, SmtpFailure.TIMEOUT}:
+    if talk.reached:
         return Conversed(talk)
     if is_ipv6(talk.address) and not world.memory.get(_IPV6_WORKS):
         reason = f"{talk.address}: no IPv6 connection of ours has ever come about ({talk.reason})"

@@ -28,28 +28,15 @@ class Conversed:
             return self.ours
         if talk.failure is SmtpFailure.FORBIDDEN:
             return f"{talk.address}: {talk.reason}"
-        if self._temporary and not self.starttls_refused:
+        if self._temporary and not talk.starttls_refused:
             return f"{talk.address} is busy and asks to come later: {talk.reason}"
         return ""
 
     @property
-    def reached(self) -> bool:
-        """Whether the host answered at this address, whatever it said."""
-        return self.conversation.failure not in {SmtpFailure.CONNECT, SmtpFailure.TIMEOUT}
-
-    @property
-    def starttls_refused(self) -> bool:
-        """STARTTLS was offered and the command was answered with an error."""
-        talk = self.conversation
-        return (
-            talk.failure is SmtpFailure.REPLY and bool(talk.starttls_offered) and talk.tls is None
-        )
-
-    @property
     def offers_starttls(self) -> bool | None:
         """None where it is not known: EHLO was not answered."""
-        offered = self.conversation.starttls_offered
-        return offered and not self.starttls_refused
+        talk = self.conversation
+        return talk.starttls_offered and not talk.starttls_refused
 
     @property
     def _temporary(self) -> bool:

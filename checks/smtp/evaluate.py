@@ -44,7 +44,7 @@ def looks(
 
     Where TLS begins with STARTTLS, that it is offered is a subject of its own.
     """
-    dead = not any(one.reached for one in conversed if not one.ours)
+    dead = not any(one.conversation.reached for one in conversed if not one.ours)
     addresses = tuple(_look(target, one, limits, now, all_dead=dead) for one in conversed)
     implicit = target.port == IMPLICIT_TLS_PORT
     return addresses if implicit else (*addresses, starttls.look(conversed, complete=complete))
@@ -80,7 +80,7 @@ def _conversation_findings(
                 evidence=evidence,
                 severity=Severity.CRITICAL if all_dead else Severity.WARNING,
             )
-        case SmtpFailure.REPLY if not one.starttls_refused:
+        case SmtpFailure.REPLY if not talk.starttls_refused:
             yield Finding(
                 "refuses",
                 f"{where} refuses to talk ({talk.reply_code})",
@@ -105,7 +105,7 @@ def _encryption_findings(target: HostTarget, one: Conversed) -> Iterator[Finding
     if one.offers_starttls is False:
         yield Finding(
             "starttls_missing",
-            f"{where} {'offers STARTTLS and refuses it' if one.starttls_refused else 'does not offer STARTTLS'}",
+            f"{where} {'offers STARTTLS and refuses it' if talk.starttls_refused else 'does not offer STARTTLS'}",
             fix="Configure a certificate and TLS in the mail server; see that no firewall strips STARTTLS from its answer.",
             evidence=talk.reason or f"EHLO: {' '.join(sorted(talk.extensions)) or 'no extension'}",
         )
@@ -148,9 +148,8 @@ def _session_findings(where: str, tls: TlsSession) -> Iterator[Finding]:
 
 def samples(conversed: Sequence[Conversed]) -> Iterator[Sample]:
     """What the host's addresses show together."""
-    known = [one for one in conversed if not one.unknown]
-    talks = [one.conversation for one in known]
-    yield Sample("smtp_up", float(any(one.reached for one in known)))
+    talks = [one.conversation for one in conversed if not one.unknown]
+    yield Sample("smtp_up", float(any(talk.reached for talk in talks)))
     slowest: dict[str, float] = {}
     for talk in talks:
         for phase, seconds in talk.phases.items():

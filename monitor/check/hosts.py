@@ -76,6 +76,18 @@ class SmtpConversation:
     failure: SmtpFailure | None = None
     reason: str = ""
 
+    @property
+    def reached(self) -> bool:
+        """False where nobody answered: that may be our own network's fault."""
+        return self.failure not in {SmtpFailure.CONNECT, SmtpFailure.TIMEOUT}
+
+    @property
+    def starttls_refused(self) -> bool:
+        """STARTTLS was offered and the command was answered with an error."""
+        return (
+            self.failure is SmtpFailure.REPLY and bool(self.starttls_offered) and self.tls is None
+        )
+
 
 class SmtpClient(Protocol):
     """Talks to mail hosts as a guest; never raises for what a server sends."""

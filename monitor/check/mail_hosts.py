@@ -1,6 +1,6 @@
 """What the checks of mail hosts have in common: a host's addresses in a fixed order, and what TLS it speaks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
 from monitor.check.about import Gauge
@@ -28,10 +28,14 @@ async def addresses_of(host: str, world: World) -> tuple[list[str], str]:
     answers = await world.dns.ask_many([Question(host, "A"), Question(host, "AAAA")])
     told = [_records(answer, world) for answer in answers]
     blind = [a.blindness for a, records in zip(answers, told, strict=True) if records is None]
-    # Name servers rotate their answers: sorted, the same addresses are looked at every time.
-    addresses = {ip_address(text) for records in told if records for text in records}
-    ordered = sorted(addresses, key=lambda address: (address.version, int(address)))
-    return [str(address) for address in ordered[:MAX_ADDRESSES]], "; ".join(blind)
+    addresses = in_order(text for records in told if records for text in records)
+    return addresses[:MAX_ADDRESSES], "; ".join(blind)
+
+
+def in_order(addresses: Iterable[str]) -> list[str]:
+    """Each once, IPv4 first. Name servers rotate their answers: in order, the same are looked at every time."""
+    found = set(map(ip_address, addresses))
+    return list(map(str, sorted(found, key=lambda address: (address.version, int(address)))))
 
 
 def is_ipv6(address: str) -> bool:
