@@ -119,9 +119,10 @@ async def _view(domain: str, host: str, world: World) -> View:
     tlsa = await world.dnssec.ask(hosts.owner(host), "TLSA")
     if hosts.denied(tlsa):
         return View(domain, host, tlsa)
-    address = await world.dnssec.ask(host, "A")
-    again = await world.dns.ask(hosts.owner(host), "TLSA")
-    view = View(domain, host, tlsa, address, fails=again.status is DnsStatus.SERVFAIL)
+    view = View(domain, host, tlsa, await world.dnssec.ask(host, "A"))
+    if hosts.failed(tlsa):
+        again = await world.dns.ask(hosts.owner(host), "TLSA")
+        return replace(view, fails=again.status is DnsStatus.SERVFAIL)
     if not hosts.judged_by_senders(view):
         return view
     answers = await world.dns.ask_many([Question(host, "A"), Question(host, "AAAA")])

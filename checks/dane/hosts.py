@@ -72,7 +72,7 @@ class View:
     Attributes:
         tlsa: the answer for `_25._tcp.<host>`.
         address: that for its A records, None where it did not matter.
-        fails: our resolver's ordinary answer for the TLSA records is a failure too.
+        fails: where the lookup failed, our resolver's ordinary answer is a failure too.
         talks: a conversation with each of its addresses; none where they did not matter.
         blindness: why there is no conversation where one mattered.
     """
@@ -97,6 +97,11 @@ def denied(tlsa: SecureAnswer) -> bool:
     return empty and tlsa.validation is not Validation.BOGUS
 
 
+def failed(tlsa: SecureAnswer) -> bool:
+    """Whether the lookup itself failed (RFC 7672 §2.1.1)."""
+    return not tlsa.answer.known or tlsa.validation is Validation.BOGUS
+
+
 def judged_by_senders(view: View) -> bool:
     """Whether senders go by the host's records: there are some, and DNSSEC vouches for them and the address."""
     return (
@@ -118,7 +123,7 @@ def look(view: View, now: float) -> tuple[Look, Protection]:
         # Where nobody vouches for what our resolver says, or denies it, that there are none is no change.
         told = tlsa.validation in {Validation.SECURE, Validation.INSECURE}
         return Look.known(host, record="" if told else None), Protection.WITHOUT
-    if not tlsa.answer.known or tlsa.validation is Validation.BOGUS:
+    if failed(tlsa):
         return _failed(view)
     addresses = view.address.validation if view.address else Validation.UNCHECKED
     if Validation.INSECURE in {tlsa.validation, addresses}:
