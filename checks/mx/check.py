@@ -8,6 +8,7 @@ from checks.mx.hosts import Host, State
 from monitor.check import About, Code, Question, Settings, World
 from monitor.model import Classification, DomainTarget, Drift, Look, Outcome, Role, Severity
 from monitor.protocol import mx
+from monitor.protocol.mx import MxSet
 
 MOST_HOSTS = 16
 """Of one domain that are looked at, the best first."""
@@ -72,14 +73,14 @@ class MxCheck:
         found = await _find(named, world)
         records = Look.known(
             _RECORDS,
-            evaluate.of_records(target, answer.records, found, self._reachable),
+            evaluate.of_records(target, answer.records, judged, found, self._reachable),
             # What a parked domain must say is told by the check `parked`: that its hosts go is no loss.
             record=None if target.role is Role.PARKED else evaluate.watched(judged),
             disputed=answer.disagreement,
         )
         if implicit:
             return Outcome((records, _own_address(found[0])))
-        together = _any_host(target.name, answer.records, found)
+        together = _any_host(target.name, answer.records, judged, found)
         return Outcome((records, together, *(self._look(target.name, host) for host in found)))
 
     def _look(self, domain: str, host: Host) -> Look:
@@ -99,9 +100,10 @@ def _own_address(host: Host) -> Look:
     return Look.known(_OWN_ADDRESS, (evaluate.of_own_address(host.name, host),))
 
 
-def _any_host(domain: str, records: tuple[str, ...], found: tuple[Host, ...]) -> Look:
+def _any_host(
+    domain: str, records: tuple[str, ...], judged: MxSet, found: tuple[Host, ...]
+) -> Look:
     """Whether mail finds a host at all: a look of its own, since one host that is not told hides only this."""
-    judged = mx.judge(records)
     if any(host.addresses for host in found) or judged.null or not records:
         return Look.known(_ANY_HOST)
     if unknown := [host for host in found if host.state is State.UNKNOWN]:

@@ -14,13 +14,16 @@ _NULL = "0 ."
 
 
 def of_records(
-    target: DomainTarget, records: tuple[str, ...], hosts: Sequence[Host], reachable: Networks
+    target: DomainTarget,
+    records: tuple[str, ...],
+    judged: MxSet,
+    hosts: Sequence[Host],
+    reachable: Networks,
 ) -> tuple[Finding, ...]:
-    """Findings of the subject `records`; `hosts` are those that take the mail, as far as they were asked for.
+    """Findings of the subject `records`, `judged`; `hosts` are those that take the mail, as far as they were asked for.
 
     What a parked domain should say is told by the check `parked`.
     """
-    judged = mx.judge(records)
     found = list(_of_text(target.name, records, judged))
     if judged.null and not judged.hosts and target.role is not Role.PARKED:
         found.insert(0, _null(target.name, records))
