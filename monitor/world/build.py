@@ -1,9 +1,11 @@
 """The worlds that checks are handed: one outside, a memory for each check, a DNS memo for each look."""
 
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 
 from monitor.check import Clock, Confirm, EventWindows, Results, World
 from monitor.config.valid import ValidConfig
+from monitor.model import Address
 from monitor.world.authorities import AuthorityWatch
 from monitor.world.canaries import CanaryWatch
 from monitor.world.dns import DnsView, Resolver
@@ -133,9 +135,9 @@ class OneLook:
         return replace(world, results=self._results)
 
 
-def _source_address(config: ValidConfig) -> str | None:
+def _source_address(config: ValidConfig) -> Address | None:
     source = config.config.vantage.source_address
-    return str(source) if source else None
+    return ip_address(source) if source else None
 
 
 def build_world(

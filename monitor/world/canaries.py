@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from monitor.check import Clock, DnsAnswer, DnsStatus, Question
+from monitor.model import Address
+from monitor.world.connect import connect_trouble, open_socket
 from monitor.world.dns import Resolver
 from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
@@ -76,7 +77,7 @@ class CanaryWatch:
         clock: Clock,
         names: Sequence[str],
         port25: Sequence[str],
-        source_address: str | None = None,
+        source_address: Address | None = None,
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self._resolver = resolver
@@ -84,7 +85,7 @@ class CanaryWatch:
         self._evidence = evidence
         self._names = tuple(names)
         self._port25 = tuple(map(_host_port, port25))
-        self._source = ip_address(source_address) if source_address else None
+        self._source = source_address
         self._turn = itertools.count()
         self._connect_seconds = connect_seconds
         self._reachable_at: tuple[str, ...] = ()
@@ -188,22 +189,15 @@ class CanaryWatch:
             return _Unreached(refusal)
         try:
             async with asyncio.timeout(self._connect_seconds):
-                _, writer = await asyncio.open_connection(
-                    address, self._guard.port(port), local_addr=self._source_for(address)
-                )
+                connection = await open_socket(address, self._guard.port(port), self._source)
         except TimeoutError:
             return _Unreached(f"{address} port {port} does not answer")
         except OSError as error:
-            cause = os.strerror(error.errno) if error.errno else str(error)
+            cause = connect_trouble(error, self._connect_seconds)
             refused = isinstance(error, ConnectionRefusedError)
             return _Unreached(f"{address} port {port}: {cause}", refused=refused)
-        writer.transport.abort()
+        connection.close()
         return None
-
-    def _source_for(self, address: str) -> tuple[str, int] | None:
-        if self._source is None or self._source.version != ip_address(address).version:
-            return None
-        return str(self._source), 0
 
 
 def _resolver_trouble(ours: str, answers: Sequence[DnsAnswer]) -> str:

@@ -33,6 +33,7 @@ from monitor.check import (
     Question,
     TlsSession,
 )
+from monitor.model import Address
 from monitor.protocol.tls import is_outdated, names_match
 from monitor.world.connect import connect_trouble, open_socket
 from monitor.world.guard import AddressGuard
@@ -125,7 +126,7 @@ class HttpsGetter:
         resolver: DnsClient,
         store: TrustStore,
         clock: Clock,
-        source_address: str | None = None,
+        source_address: Address | None = None,
         connect_seconds: float = 3.0,
         total_seconds: float = 10.0,
     ) -> None:
@@ -133,7 +134,7 @@ class HttpsGetter:
         self._resolver = resolver
         self._store = store
         self._clock = clock
-        self._source = ip_address(source_address) if source_address else None
+        self._source = source_address
         self._connect_seconds = connect_seconds
         self._total_seconds = total_seconds
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from monitor.check import Clock, SmtpConversation, SmtpFailure, TlsSession
+from monitor.model import Address
 from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
 from monitor.world.smtp_connect import (
@@ -92,7 +93,7 @@ class SmtpProber:
         store: TrustStore,
         clock: Clock,
         helo: str = "",
-        source_address: str | None = None,
+        source_address: Address | None = None,
         command_seconds: float = 30.0,
         total_seconds: float = 60.0,
     ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from monitor.check import AuditPart, Envelope, EnvelopeReply, SmtpAudit, SmtpFailure
+from monitor.model import Address
 from monitor.protocol.cipher_suites import WEAK_SUITES, weakness
 from monitor.protocol.names import is_host_name
 from monitor.protocol.tls_hello import Accepted, Refused, Version, client_hello
@@ -47,7 +48,7 @@ class SmtpAuditProber:
         guard: AddressGuard,
         evidence: EgressEvidence,
         helo: str = "",
-        source_address: str | None = None,
+        source_address: Address | None = None,
         command_seconds: float = 20.0,
         total_seconds: float = 240.0,
     ) -> None:

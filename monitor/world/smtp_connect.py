@@ -5,9 +5,9 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from ipaddress import ip_address
 
 from monitor.check import SmtpFailure
+from monitor.model import Address
 from monitor.world.connect import connect_trouble, open_socket
 from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
@@ -42,12 +42,12 @@ class Connector:
         *,
         guard: AddressGuard,
         evidence: EgressEvidence,
-        source_address: str | None,
+        source_address: Address | None,
         seconds: float,
     ) -> None:
         self._guard = guard
         self._evidence = evidence
-        self._source = ip_address(source_address) if source_address else None
+        self._source = source_address
         self._seconds = seconds
 
     def permit(self, address: str) -> None:

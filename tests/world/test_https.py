@@ -8,6 +8,7 @@ import tracemalloc
 import warnings
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from ipaddress import ip_address
 
 import pytest
 import trustme
@@ -304,7 +305,7 @@ async def test_a_machine_without_authorities_judges_no_certificate(tcp_server: S
 async def test_the_configured_source_address_is_used(tcp_server: StartTcp) -> None:
     site = Site(response())
     port = await tcp_server(site, ssl=GOOD)
-    await getter(port, source_address="127.0.0.77").get(URL)
+    await getter(port, source_address=ip_address("127.0.0.77")).get(URL)
     assert site.peers == ["127.0.0.77"]
 
 

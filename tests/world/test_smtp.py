@@ -8,6 +8,7 @@ import tracemalloc
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
 import trustme
@@ -219,7 +220,7 @@ async def test_the_configured_source_address_is_used(tcp_server: StartTcp) -> No
         peers.append(writer.get_extra_info("peername")[0])
 
     port = await tcp_server(dialogue)
-    await prober(port, source_address="127.0.0.77").converse("127.0.0.1", HOST, 25)
+    await prober(port, source_address=ip_address("127.0.0.77")).converse("127.0.0.1", HOST, 25)
     assert peers == ["127.0.0.77"]
 
 
