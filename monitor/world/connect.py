@@ -1,11 +1,13 @@
-"""Opening a connection to an address, from the address that we are told to come from."""
+"""Opening a connection to an address, from the address that we are told to come from; why it fails."""
 
 import asyncio
 import os
 import socket
+import ssl
 from ipaddress import IPv4Address, ip_address
 
 from monitor.model import Address
+from monitor.world.tls import ssl_words
 
 
 async def open_socket(address: str, port: int, source: Address | None) -> socket.socket:
@@ -31,3 +33,12 @@ async def open_socket(address: str, port: int, source: Address | None) -> socket
 def connect_trouble(error: OSError, seconds: float) -> str:
     """Why a connection did not come about within the limit of `seconds`."""
     return os.strerror(error.errno) if error.errno else f"no answer within {seconds:g} s"
+
+
+def handshake_trouble(error: OSError | ValueError) -> str:
+    """Why a TLS handshake failed that asyncio made; it was not cut off by a limit."""
+    if isinstance(error, ssl.SSLError):
+        return f"the TLS handshake failed: {ssl_words(error)}"
+    if isinstance(error, OSError):
+        return "the server closed the connection during the TLS handshake"
+    return str(error)  # a name that cannot be sent as SNI

@@ -35,9 +35,9 @@ from monitor.check import (
 )
 from monitor.model import Address
 from monitor.protocol.tls import is_outdated, names_match
-from monitor.world.connect import connect_trouble, open_socket
+from monitor.world.connect import connect_trouble, handshake_trouble, open_socket
 from monitor.world.guard import AddressGuard
-from monitor.world.tls import TrustStore, looking_context, moment, read_session, ssl_words
+from monitor.world.tls import TrustStore, looking_context, moment, read_session
 
 HTTPS_PORT = 443
 
@@ -202,7 +202,7 @@ class HttpsGetter:
                 refused = refused or isinstance(error, ConnectionRefusedError)
                 continue
             notes.phase = "TLS handshake"
-            with _handshake():
+            try:
                 return await loop.create_connection(
                     lambda: ResponseHandler(loop),
                     sock=connection,
@@ -210,6 +210,8 @@ class HttpsGetter:
                     server_hostname=host,
                     ssl_handshake_timeout=self._total_seconds,
                 )
+            except (OSError, ValueError) as error:
+                raise _EndedError(HttpsFailure.TLS, handshake_trouble(error)) from None
         reason = f"no connection to {host} port {HTTPS_PORT}: {'; '.join(failures)}"
         if notes.silent:
             # It may have another address, where it answers.
@@ -307,20 +309,6 @@ def _text(response: ClientResponse, header: str) -> str:
     """A header of the server's as text that can be stored: bytes that are no UTF-8 are replaced."""
     sent = response.headers.get(header, "")
     return sent.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-@contextmanager
-def _handshake() -> Iterator[None]:
-    try:
-        yield
-    except ssl.SSLError as error:
-        reason = f"the TLS handshake failed: {ssl_words(error)}"
-        raise _EndedError(HttpsFailure.TLS, reason) from None
-    except OSError:
-        reason = "the server closed the connection during the TLS handshake"
-        raise _EndedError(HttpsFailure.TLS, reason) from None
-    except ValueError as error:  # a name that cannot be sent as SNI
-        raise _EndedError(HttpsFailure.TLS, str(error)) from None
 
 
 @contextmanager

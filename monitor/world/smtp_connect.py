@@ -2,17 +2,15 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from monitor.check import SmtpFailure
 from monitor.model import Address
-from monitor.world.connect import connect_trouble, open_socket
+from monitor.world.connect import connect_trouble, handshake_trouble, open_socket
 from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
 from monitor.world.smtp_guest import GuestProtocol, MisbehavedError
-from monitor.world.tls import ssl_words
 
 IMPLICIT_TLS_PORT = 465
 
@@ -83,14 +81,8 @@ def explained_handshake(seconds: float) -> Iterator[None]:
     except ConnectionAbortedError:
         reason = f"the TLS handshake was not finished within {seconds:g} s"
         raise EndedError(SmtpFailure.TIMEOUT, reason) from None
-    except ssl.SSLError as error:
-        reason = f"the TLS handshake failed: {ssl_words(error)}"
-        raise EndedError(SmtpFailure.TLS, reason) from None
-    except OSError:
-        reason = "the server closed the connection during the TLS handshake"
-        raise EndedError(SmtpFailure.TLS, reason) from None
-    except ValueError as error:  # a name that cannot be sent as SNI
-        raise EndedError(SmtpFailure.TLS, str(error)) from None
+    except (OSError, ValueError) as error:
+        raise EndedError(SmtpFailure.TLS, handshake_trouble(error)) from None
 
 
 @contextmanager
