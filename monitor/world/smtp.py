@@ -1,7 +1,6 @@
 """The SMTP prober: one polite conversation (EHLO, STARTTLS, EHLO, QUIT), never MAIL or RCPT."""
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,10 +10,13 @@ from monitor.model import Address
 from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
 from monitor.world.smtp_connect import (
+    DONE,
     IMPLICIT_TLS_PORT,
+    READY,
     Connector,
     EndedError,
     address_literal,
+    banner,
     expect,
     explained_handshake,
     explained_reply,
@@ -24,9 +26,6 @@ from monitor.world.smtp_connect import (
 )
 from monitor.world.smtp_guest import GuestProtocol
 from monitor.world.tls import TrustStore, looking_context, moment, read_session
-
-_READY = 220
-_DONE = 250
 
 
 @dataclass(slots=True)
@@ -134,9 +133,13 @@ class SmtpProber:
         implicit = port == IMPLICIT_TLS_PORT
         try:
             if implicit:
-                await self._open_tls(guest, notes, connection, host)
+                with self._handshake(notes):
+                    await guest.take_encrypted(
+                        connection, self._context, host, self._command_seconds
+                    )
+                self._read_session(guest, notes)
             else:
-                await asyncio.get_running_loop().create_connection(lambda: guest, sock=connection)
+                await guest.take(connection)
             await self._talk(guest, notes, host, implicit=implicit)
         finally:
             guest.abort()
@@ -146,36 +149,22 @@ class SmtpProber:
     ) -> None:
         helo = self._helo or address_literal(guest)
         with notes.timed("banner"):
-            notes.banner = await self._reply(guest, notes, _READY)
+            notes.banner = await banner(guest, self._command_seconds)
         with notes.timed("ehlo"):
-            notes.greeted(await self._command(guest, notes, _DONE, "EHLO", helo))
+            notes.greeted(await self._command(guest, notes, DONE, "EHLO", helo))
         if not implicit:
             notes.starttls_offered = "STARTTLS" in notes.extensions
         if notes.starttls_offered:
             with notes.timed("starttls"):
-                await self._command(guest, notes, _READY, "STARTTLS")
+                await self._command(guest, notes, READY, "STARTTLS")
             # RFC 3207 §4.2: what came in the clear counts for nothing once TLS is on.
             notes.injected = guest.spoke_out_of_turn
             with self._handshake(notes):
                 await guest.upgrade(self._context, host, self._command_seconds)
             self._read_session(guest, notes)
             notes.phase = "ehlo"
-            notes.greeted(await self._command(guest, notes, _DONE, "EHLO", helo))
+            notes.greeted(await self._command(guest, notes, DONE, "EHLO", helo))
         await leave(guest)
-
-    async def _open_tls(
-        self, guest: GuestProtocol, notes: _Notes, connection: socket.socket, host: str
-    ) -> None:
-        # From here on the socket is the transport's, which closes it.
-        with self._handshake(notes):
-            await asyncio.get_running_loop().create_connection(
-                lambda: guest,
-                sock=connection,
-                ssl=self._context,
-                server_hostname=host,
-                ssl_handshake_timeout=self._command_seconds,
-            )
-        self._read_session(guest, notes)
 
     @contextmanager
     def _handshake(self, notes: _Notes) -> Iterator[None]:
@@ -191,8 +180,3 @@ class SmtpProber:
         with explained_reply(self._command_seconds, words[0], notes.phase):
             code, text = await guest.command(*words, seconds=self._command_seconds)
         return await expect(guest, code, text, expected, f"to {words[0]}")
-
-    async def _reply(self, guest: GuestProtocol, notes: _Notes, expected: int) -> str:
-        with explained_reply(self._command_seconds, "connecting", notes.phase):
-            code, text = await guest.reply(self._command_seconds)
-        return await expect(guest, code, text, expected, "as its banner")

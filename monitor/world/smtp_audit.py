@@ -14,6 +14,8 @@ from monitor.protocol.tls_hello import Accepted, Refused, Version, client_hello
 from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
 from monitor.world.smtp_connect import (
+    DONE,
+    READY,
     Connector,
     EndedError,
     explained_reply,
@@ -26,8 +28,6 @@ from monitor.world.tls import looking_context
 ENVELOPES_AT_ONCE = 8
 """Of one connection: servers slow down for clients with more errors, or hang up (postfix: ten)."""
 
-_READY = 220
-_DONE = 250
 _CLOSING = 221
 _NO_SERVICE = 421
 
@@ -219,7 +219,7 @@ class _Audit:
         async with self.door.conversation() as talk:
             with explained_reply(self.door.seconds, "STARTTLS and NOOP", "audit"):
                 code, _ = await talk.guest.commands("STARTTLS", "NOOP", seconds=self.door.seconds)
-            if code != _READY:
+            if code != READY:
                 return  # it refuses what is not alone
             # A reply to NOOP in the clear is none inside TLS.
             talk.guest.spoke_out_of_turn = False
@@ -236,7 +236,7 @@ class _Audit:
 
 async def _reply_to(talk: Talk, envelope: Envelope) -> EnvelopeReply:
     code, text = await talk.ask("MAIL", f"FROM:<{envelope.sender}>")
-    if code != _DONE:
+    if code != DONE:
         return EnvelopeReply(envelope, code, text, refused_sender=True)
     code, text = await talk.ask("RCPT", f"TO:<{envelope.recipient}>")
     return EnvelopeReply(envelope, code, text)

@@ -13,6 +13,8 @@ from monitor.world.guard import AddressGuard
 from monitor.world.smtp_guest import GuestProtocol, MisbehavedError
 
 IMPLICIT_TLS_PORT = 465
+READY = 220
+DONE = 250
 
 _QUIT_SECONDS = 2.0
 
@@ -96,6 +98,17 @@ def explained_reply(seconds: float, what: str, phase: str) -> Iterator[None]:
     except MisbehavedError as error:
         reason = f"the server {error} (after {what}, phase {phase})"
         raise EndedError(SmtpFailure.PROTOCOL, reason) from None
+
+
+async def banner(guest: GuestProtocol, seconds: float) -> str:
+    """The greeting's text, within `seconds`.
+
+    Raises:
+        EndedError: there is none, or it is no welcome.
+    """
+    with explained_reply(seconds, "connecting", "banner"):
+        code, text = await guest.reply(seconds)
+    return await expect(guest, code, text, READY, "as its banner")
 
 
 async def expect(guest: GuestProtocol, code: int, text: str, expected: int, where: str) -> str:

@@ -1,6 +1,7 @@
 """The SMTP wire: aiosmtplib's protocol, with limits on what a server may send to us."""
 
 import asyncio
+import socket
 import ssl
 from typing import cast
 
@@ -105,12 +106,29 @@ class GuestProtocol(SMTPProtocol):
             return "closed the connection"
         return str(error.message)[:200]
 
+    async def take(self, connection: socket.socket) -> None:
+        """Speak on a connected socket, which is ours to close from here on."""
+        await asyncio.get_running_loop().create_connection(lambda: self, sock=connection)
+
+    async def take_encrypted(
+        self, connection: socket.socket, context: ssl.SSLContext, host: str, seconds: float
+    ) -> None:
+        """The same with TLS before the first word, with `host` as SNI; raises as `upgrade` does."""
+        await asyncio.get_running_loop().create_connection(
+            lambda: self,
+            sock=connection,
+            ssl=context,
+            server_hostname=host,
+            ssl_handshake_timeout=seconds,
+        )
+
     async def upgrade(self, context: ssl.SSLContext, host: str, seconds: float) -> None:
         """Start TLS on this connection, with `host` as SNI.
 
         Raises:
             OSError: the handshake failed (`ssl.SSLError`), was cut off, or took longer than `seconds`
                 (`ConnectionAbortedError`).
+            ValueError: the name cannot be sent as SNI.
         """
         if self.transport is None:
             raise ConnectionResetError("closed the connection")

@@ -11,10 +11,13 @@ from typing import cast
 from monitor.check import SmtpFailure
 from monitor.protocol.tls_hello import Accepted, HelloError, Refused, ServerFlight
 from monitor.world.smtp_connect import (
+    DONE,
     IMPLICIT_TLS_PORT,
+    READY,
     Connector,
     EndedError,
     address_literal,
+    banner,
     expect,
     explained_handshake,
     explained_reply,
@@ -22,9 +25,6 @@ from monitor.world.smtp_connect import (
     own_address,
 )
 from monitor.world.smtp_guest import GuestProtocol
-
-_READY = 220
-_DONE = 250
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Door:
                 listener.abort()
             return
         async with self.conversation() as talk:
-            await talk.command(_READY, "STARTTLS")
+            await talk.command(READY, "STARTTLS")
             listener.take_over(talk.guest.connection)
             yield listener
 
@@ -106,22 +106,15 @@ class Talk:
 
     async def begin(self, connection: socket.socket) -> None:
         """The banner and EHLO, with TLS before them where the port wants it."""
-        loop = asyncio.get_running_loop()
         if self.door.implicit:
             with explained_handshake(self.door.seconds):
-                await loop.create_connection(
-                    lambda: self.guest,
-                    sock=connection,
-                    ssl=self.door.tls,
-                    server_hostname=self.door.host,
-                    ssl_handshake_timeout=self.door.seconds,
+                await self.guest.take_encrypted(
+                    connection, self.door.tls, self.door.host, self.door.seconds
                 )
             self.encrypted = True
         else:
-            await loop.create_connection(lambda: self.guest, sock=connection)
-        with explained_reply(self.door.seconds, "connecting", "banner"):
-            code, text = await self.guest.reply(self.door.seconds)
-        await expect(self.guest, code, text, _READY, "as its banner")
+            await self.guest.take(connection)
+        await banner(self.guest, self.door.seconds)
         await self._ehlo()
 
     async def upgrade(self) -> None:
@@ -133,7 +126,7 @@ class Talk:
     async def encrypt(self) -> None:
         """TLS where it is offered."""
         if not self.encrypted and "STARTTLS" in self.extensions:
-            await self.command(_READY, "STARTTLS")
+            await self.command(READY, "STARTTLS")
             await self.upgrade()
             await self._ehlo()
 
@@ -149,7 +142,7 @@ class Talk:
 
     async def _ehlo(self) -> None:
         helo = self.door.helo or address_literal(self.guest)
-        self.extensions = extensions_of(await self.command(_DONE, "EHLO", helo))
+        self.extensions = extensions_of(await self.command(DONE, "EHLO", helo))
 
 
 class HelloListener(asyncio.Protocol):
