@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from measure import Figures, tell, used
+from measure import Figures, started_lab, tell, used
 
 from monitor.cli.bulk import look_at_all
 from monitor.cli.oneshot import NothingKept, look, named_target, task_of
@@ -31,7 +31,6 @@ ONE_BY_ONE = 10
 PEER_BULK = 50
 WITH_POLICY = 100
 ANSWER_AFTER = "20ms"
-LAB_SECONDS = 60.0
 _INSIDE = "BENCH_INSIDE"
 _KEY = (
     "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAr/to3K4LCKrkfStRy460RJgHyAlCBOYPKrh6g2jAfo7H+nF5AyDjGA6t"
@@ -115,31 +114,12 @@ def lab() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         (directory / "scenario.yaml").write_text(yaml.safe_dump(scenario()))
-        with (directory / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    str(Path(__file__).parent / "lab.py"),
-                    str(directory),
-                    "real-ports",
-                ],
-                stdout=log,
-                stderr=log,
-            )
+        process = started_lab(directory, "real-ports")
         try:
-            _wait_for(directory, process)
             yield directory
         finally:
             process.terminate()
             process.wait(30)
-
-
-def _wait_for(directory: Path, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + LAB_SECONDS
-    while not (directory / "lab.json").exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise SystemExit((directory / "log").read_text())
-        time.sleep(0.1)
 
 
 def ours_one() -> Figures:

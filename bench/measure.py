@@ -1,13 +1,16 @@
-"""What a process used, and how one measurement is told to whoever asked for it."""
+"""What a process used, the lab that it is measured against, and how a measurement is told to whoever asked for it."""
 
 import json
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+LAB_SECONDS = 60.0
 
 Figures = dict[str, float]
 Case = Callable[[], Figures]
@@ -53,6 +56,22 @@ def _status(field: str) -> float:
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
     raise LookupError(field)
+
+
+def started_lab(directory: Path, *options: str) -> "subprocess.Popen[bytes]":
+    """The lab in a process of its own, once all of it listens; its log is in the directory."""
+    script = Path(__file__).parent / "lab.py"
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(script), str(directory), *options], stdout=log, stderr=log
+        )
+    deadline = time.monotonic() + LAB_SECONDS
+    while not (directory / "lab.json").exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise SystemExit((directory / "log").read_text())
+        time.sleep(0.1)
+    return process
 
 
 def tell(cases: Mapping[str, Case]) -> None:

@@ -15,18 +15,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from measure import Figures, started_lab
+
 HERE = Path(__file__).parent
 README = HERE / "README.md"
-LAB_READY_SECONDS = 20.0
-
-Figures = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,7 @@ def measuring(folder: Path, seconds: float) -> Iterator[Measure]:
             if place == "state":
                 _run("scheduler.py", "fill", str(seconds), str(places[place]))
             else:
-                lab.append(_started_lab(places[place]))
+                lab.append(started_lab(places[place]))
         arguments = [str(seconds)] if place == "state" else []
         return _run(script, case, *arguments, *([str(places[place])] if place else []))
 
@@ -164,19 +162,6 @@ def _run(*arguments: str) -> Figures:
         env={**os.environ, "PYTHONHASHSEED": "0"},
     )
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def _started_lab(directory: Path) -> subprocess.Popen[bytes]:
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(HERE / "lab.py"), str(directory)], stdout=log, stderr=log
-        )
-    deadline = time.monotonic() + LAB_READY_SECONDS
-    while not (directory / "lab.json").exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise SystemExit((directory / "log").read_text())
-        time.sleep(0.1)
-    return process
 
 
 def measured(comparison: Comparison, measure: Measure, rounds: int) -> tuple[Figures, Figures]:
