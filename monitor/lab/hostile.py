@@ -16,6 +16,7 @@ Conversation = Callable[
 _LONG_LINE_OCTETS = 10_000_000
 _GIGANTIC_LINES = 5000
 _PAUSE_SECONDS = 0.01
+_CONSENT = b"220 go ahead\r\n"
 
 
 async def _tarpit(
@@ -83,8 +84,7 @@ async def _injecting(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, tls: ssl.SSLContext
 ) -> None:
     """Send a plaintext reply behind the 220 to STARTTLS, which a client must drop (RFC 3207 §6)."""
-    consent = b"220 go ahead\r\n250 injected.invalid\r\n"
-    await _converse(reader, writer, name, tls, consent=consent)
+    await _converse(reader, writer, name, tls, consent=_CONSENT + b"250 injected.invalid\r\n")
 
 
 async def _buffering(
@@ -98,7 +98,12 @@ async def _stalled(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, _tls: ssl.SSLContext
 ) -> None:
     """Agree to STARTTLS and say nothing more."""
-    await _offer_starttls(reader, writer, name, b"220 go ahead\r\n")
+    writer.write(f"220 {name} ESMTP\r\n".encode())
+    while command := await reader.readline():
+        if command.upper().startswith(b"STARTTLS"):
+            writer.write(_CONSENT)
+            break
+        writer.write(f"250-{name}\r\n250 STARTTLS\r\n".encode())
     while await reader.read(4096):
         pass
 
@@ -109,7 +114,7 @@ async def _converse(
     name: str,
     tls: ssl.SSLContext,
     *,
-    consent: bytes = b"220 go ahead\r\n",
+    consent: bytes = _CONSENT,
     keeps: bool = False,
 ) -> None:
     """A server as others, but for its consent to STARTTLS and for what it keeps of the time before TLS."""
@@ -142,20 +147,6 @@ def _reply_to(verb: bytes, name: str, *, encrypted: bool) -> bytes:
     if verb.startswith(b"RCPT"):
         return b"550 5.7.1 relaying denied\r\n"
     return b"250 2.0.0 OK\r\n"
-
-
-async def _offer_starttls(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, consent: bytes
-) -> None:
-    writer.write(f"220 {name} ESMTP\r\n".encode())
-    while command := await reader.readline():
-        if command.upper().startswith(b"STARTTLS"):
-            writer.write(consent)
-            await writer.drain()
-            return
-        writer.write(f"250-{name}\r\n250 STARTTLS\r\n".encode())
-        await writer.drain()
-    raise ConnectionResetError
 
 
 CONVERSATIONS: dict[Manner, Conversation] = {
