@@ -3,8 +3,8 @@
 import asyncio
 import json
 import ssl
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any, Never
@@ -87,24 +87,32 @@ async def starttls_offered(lab: Lab) -> object:
         return client.supports_extension("starttls")
 
 
-async def reply_to_starttls(lab: Lab) -> object:
-    """What the second MX says in plaintext when STARTTLS is asked for, and whether TLS comes about then."""
+@asynccontextmanager
+async def greeted_by_second_mx(
+    lab: Lab,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, ssl.SSLContext]]:
+    """A conversation after EHLO, and what TLS in it needs."""
     reader, writer = await asyncio.open_connection(SECOND_MX, lab.ports.smtp)
     try:
         await reader.readline()
         writer.write(b"EHLO probe\r\n")
         while (await reader.readline())[3:4] != b" ":
             pass
+        yield reader, writer, ssl.create_default_context(cafile=lab.ca_file)
+    finally:
+        writer.transport.abort()
+
+
+async def reply_to_starttls(lab: Lab) -> object:
+    """What the second MX says in plaintext when STARTTLS is asked for, and whether TLS comes about then."""
+    async with greeted_by_second_mx(lab) as (reader, writer, context):
         writer.write(b"STARTTLS\r\n")
         said = (await reader.read(4096)).count(b"\r\n")
-        context = ssl.create_default_context(cafile=lab.ca_file)
         try:
             await asyncio.wait_for(writer.start_tls(context, server_hostname="mx2.shop.example"), 1)
         except TimeoutError:
             return said, "silence"
         return said, "TLS"
-    finally:
-        writer.transport.abort()
 
 
 async def _tls(
@@ -126,20 +134,12 @@ async def _tls(
 
 async def replies_inside_tls(lab: Lab) -> object:
     """The codes that the second MX answers with inside TLS, where NOOP came before and QUIT in it."""
-    reader, writer = await asyncio.open_connection(SECOND_MX, lab.ports.smtp)
-    try:
-        await reader.readline()
-        writer.write(b"EHLO probe\r\n")
-        while (await reader.readline())[3:4] != b" ":
-            pass
+    async with greeted_by_second_mx(lab) as (reader, writer, context):
         writer.write(b"STARTTLS\r\nNOOP\r\n")
         await reader.readline()
-        context = ssl.create_default_context(cafile=lab.ca_file)
         await writer.start_tls(context, server_hostname="mx2.shop.example")
         writer.write(b"QUIT\r\n")
         return [line[:3] for line in (await reader.read()).splitlines()]
-    finally:
-        writer.transport.abort()
 
 
 async def reply_to_a_stranger(lab: Lab) -> object:
