@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
+from pydantic import field_validator
+
 from checks.bulk_sender import facts
 from checks.bulk_sender.facts import Verdict, Verdicts
 from checks.bulk_sender.requirements import ProviderRules, Requirement, rules
@@ -29,6 +31,18 @@ class BulkSenderSettings(Settings):
         Provider.APPLE,
     )
     """The providers whose requirements count."""
+
+    @field_validator("providers")
+    @classmethod
+    def _have_requirements(cls, providers: tuple[Provider, ...]) -> tuple[Provider, ...]:
+        if not providers:
+            raise ValueError("must not be empty: `enabled: false` turns the check off")
+        known = rules().providers
+        if unknown := [provider for provider in providers if provider not in known]:
+            raise ValueError(
+                f"no requirements of {unknown[0]} are known, only of {', '.join(known)}"
+            )
+        return providers
 
 
 def _sends_to_consumers(target: SenderTarget) -> bool:
@@ -61,7 +75,7 @@ class BulkSenderCheck:
 
     def __init__(self, settings: BulkSenderSettings) -> None:
         known = rules().providers
-        self._rules = {p: known[p] for p in settings.providers if p in known}
+        self._rules = {p: known[p] for p in settings.providers}
 
     async def run(self, target: SenderTarget, world: World) -> Outcome:
         """One look a requirement; its subject is the provider and the requirement in its words."""

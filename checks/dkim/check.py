@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from checks.dkim import drift, evaluate
 from checks.dkim.evaluate import Place, Selector
@@ -27,7 +29,7 @@ _RSA = "RSA beside Ed25519"
 class DkimSettings(Settings):
     """How long a key may serve."""
 
-    key_max_age: Duration = 365 * 86400.0
+    key_max_age: Annotated[Duration, Field(gt=0)] = 365 * 86400.0
     """After this time without a changed key the alert DeliverabilityDkimKeyOld asks for a rotation."""
 
 

@@ -1,7 +1,9 @@
 """The MX records of a domain and the hosts that they name (RFC 5321 §5.1, RFC 7505)."""
 
-from ipaddress import IPv4Network, IPv6Network
-from typing import ClassVar
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator
 
 from checks.mx import evaluate, hosts
 from checks.mx.hosts import Host, State
@@ -18,10 +20,22 @@ _OWN_ADDRESS = "own address"
 _ANY_HOST = "any host"
 
 
+def _network(value: object) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(str(value))
+    except ValueError:
+        raise ValueError(
+            f"`{str(value)[:80]}` is no range of addresses: write it from its first one on, like `10.0.0.0/8`"
+        ) from None
+
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+
+
 class MxSettings(Settings):
     """Which addresses senders can reach."""
 
-    reachable_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    reachable_networks: tuple[Network, ...] = ()
     """Networks that count as reachable though they are not public: for mail within a closed network."""
 
 

@@ -33,9 +33,11 @@ _MOST_BELOW = 13
 class NsSettings(Settings):
     """Where registrations are asked for, and when their end is near."""
 
-    rdap_bootstrap: Annotated[str, Field(pattern=r"^https://[!-~]+$")] = IANA
+    rdap_bootstrap: Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]+)?/[!-~]*$")] = (
+        IANA
+    )
     """The list of RDAP servers (RFC 9224)."""
-    rdap_interval: Duration = 86400.0
+    rdap_interval: Annotated[Duration, Field(gt=0)] = 86400.0
     """How often at most a registry is asked for a domain; where something is found, each hour."""
     expiry_warning_days: Annotated[float, Field(gt=0, description="Days before its end.")] = 30
     expiry_critical_days: Annotated[

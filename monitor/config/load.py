@@ -13,7 +13,7 @@ from monitor.config.crosschecks import cross_checks
 from monitor.config.document import Node
 from monitor.config.environment import overlaid, read_environment
 from monitor.config.errors import ConfigError, ConfigErrors, KeyPath, did_you_mean, written
-from monitor.config.model import Config, DomainConfig, SenderConfig
+from monitor.config.model import NAME_PATTERN, Config, DomainConfig, SenderConfig
 from monitor.config.references import resolve_secrets
 from monitor.config.sections import Checks, check_config, config_model
 from monitor.config.valid import PROOF, ConfiguredThresholds, ValidConfig
@@ -29,9 +29,13 @@ _WORDS = {
     "bool_parsing": "must be true or false",
     "int_parsing": "must be a whole number",
     "float_parsing": "must be a number",
-    "string_pattern_mismatch": "must be of letters, digits, `.`, `_` and `-`, and start with a letter or digit",
 }
 """Our words for pydantic's types of error."""
+
+_PATTERNS = {
+    NAME_PATTERN: "must be of letters, digits, `.`, `_` and `-`, and start with a letter or digit",
+}
+"""What a text must look like, in words; other patterns are shown as they are."""
 
 
 def load(path: Path, environ: Mapping[str, str], checks: Checks) -> ValidConfig:
@@ -131,6 +135,9 @@ def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
             return what + nearest
         case "value_error":
             return str(detail["ctx"]["error"])
+        case "string_pattern_mismatch":
+            pattern = detail["ctx"]["pattern"]
+            return _PATTERNS.get(pattern) or f"must match `{pattern}`"
         case kind:
             return _WORDS.get(kind) or detail["msg"].replace("Input should be", "must be")
 

@@ -80,7 +80,8 @@ def _http_url(url: str) -> str:
 # Not `min_length`, which also complains of a list whose items are all wrong.
 _NOT_EMPTY = AfterValidator(_not_empty)
 
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=NAME_PATTERN)]
 DomainName = Annotated[str, AfterValidator(names.domain_name)]
 HostName = Annotated[str, AfterValidator(names.host_name)]
 OptionalHostName = Annotated[str, AfterValidator(lambda text: text and names.host_name(text))]

@@ -255,7 +255,7 @@ def _type(schema: Schema, definitions: Schema) -> str:
 
     match schema:
         case {"anyOf": options}:
-            return " or ".join(map(of, options))
+            return " or ".join(dict.fromkeys(map(of, options)))
         case {"enum": values}:
             return ", ".join(f"`{value}`" for value in values)
         case {"items": item}:

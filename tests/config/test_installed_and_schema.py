@@ -67,6 +67,35 @@ def test_an_accepted_record_of_no_declared_domain_is_a_mistake(tmp_path: Path) -
     assert problem.endswith("(did you mean 'example.com'?)")
 
 
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ("ns: {rdap_bootstrap: 'https:///dns.json'}", "ns.rdap_bootstrap: must match `^https://"),
+        ("ns: {rdap_interval: 0s}", "ns.rdap_interval: must be greater than 0"),
+        ("dkim: {key_max_age: 0s}", "dkim.key_max_age: must be greater than 0"),
+        (
+            "mx: {reachable_networks: [10.0.0.0/8, 10.0.0.1/8]}",
+            "mx.reachable_networks[1]: `10.0.0.1/8` is no range of addresses",
+        ),
+        (
+            "bulk_sender: {providers: [gmail, proofpoint]}",
+            "bulk_sender.providers: no requirements of proofpoint are known, only of gmail",
+        ),
+        ("bulk_sender: {providers: []}", "bulk_sender.providers: must not be empty"),
+        ("smtp_audit: {relay_sender: nobody}", "smtp_audit.relay_sender: must match `^[A-Za-z0-9"),
+    ],
+)
+def test_a_wrong_setting_of_a_check_is_one_line_in_words(
+    section: str, problem: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(f"domains: [{{name: example.com}}]\nchecks: {{{section}}}\n")
+    with pytest.raises(ConfigErrors) as raised:
+        load(file, {}, installed_checks())
+    (line,) = str(raised.value).splitlines()
+    assert f"c.yaml:2: checks.{problem}" in line
+
+
 def test_a_broken_check_names_its_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
     (dmarc,) = (p for p in importable() if p.name == "dmarc")
     assert dmarc.dist
