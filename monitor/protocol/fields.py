@@ -5,10 +5,11 @@ names may have ``-`` and ``.``. Of a name that occurs twice nothing is said here
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
-from monitor.protocol.problem import Problem, quoted
+from monitor.protocol.problem import Problem, RecordError, quoted
+from monitor.protocol.tags import split
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 # What any field may hold: the values of extensions are narrower, but nobody reads those. White
@@ -38,33 +39,29 @@ def has_version(text: str, version: str) -> bool:
     return text.startswith(prefix) and (not rest or rest.startswith(";"))
 
 
-def read_fields(text: str) -> tuple[Field, ...] | Problem:
-    """What follows the first semicolon, or the first thing for which senders take nothing of it.
+def read_fields(text: str, version: str, error: type[RecordError]) -> tuple[Field, ...]:
+    """What follows ``v=<version>;``.
 
-    Problem codes: ``empty_field`` (one semicolon may end the record, no more), ``syntax`` and
-    ``too_many_fields`` (more than `MOST_FIELDS`).
+    Raises:
+        error: the first thing for which senders take nothing of the record. Codes: ``version`` (it is
+            none at all), ``empty_field`` (one semicolon may end it, no more), ``syntax`` and
+            ``too_many_fields`` (more than `MOST_FIELDS`).
     """
+    if not has_version(text, version):
+        raise error("version", f"{quoted(text)} does not start with `v={version};`")
     fields: list[Field] = []
-    for part, offset, last in _parts(text):
-        if len(fields) == MOST_FIELDS and part:
-            return Problem("too_many_fields", f"more than {MOST_FIELDS} fields", offset)
-        if last and not part:
+    for part, start, last in islice(split(text, MOST_FIELDS + 1), 1, None):
+        bare = part.strip(_WHITE_SPACE)
+        offset = start + len(part) - len(part.lstrip(_WHITE_SPACE))
+        if len(fields) == MOST_FIELDS and bare:
+            raise error("too_many_fields", f"more than {MOST_FIELDS} fields", offset)
+        if last and not bare:
             break
-        found = _read_field(part, offset)
+        found = _read_field(bare, offset)
         if isinstance(found, Problem):
-            return found
+            raise error.of(found)
         fields.append(found)
     return tuple(fields)
-
-
-def _parts(text: str) -> Iterator[tuple[str, int, bool]]:
-    """What stands between the semicolons after the first, where it starts, and whether it is the last."""
-    parts = text.split(";", MOST_FIELDS + 1)
-    start = len(parts[0]) + 1
-    for number, part in enumerate(parts[1:], 2):
-        bare = part.lstrip(_WHITE_SPACE)
-        yield bare.rstrip(_WHITE_SPACE), start + len(part) - len(bare), number == len(parts)
-        start += len(part) + 1
 
 
 def _read_field(part: str, offset: int) -> Field | Problem:

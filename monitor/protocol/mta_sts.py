@@ -107,12 +107,8 @@ def parse_record(text: str) -> StsRecord:
     Raises:
         StsRecordError: the first thing for which senders take nothing of it.
     """
-    if not is_record(text):
-        raise StsRecordError("version", f"{quoted(text)} does not start with `v={VERSION};`")
-    read = read_fields(text)
-    if isinstance(read, Problem):
-        raise StsRecordError.of(read)
-    ids = [field for field in read if field.name == "id"]
+    fields = read_fields(text, VERSION, StsRecordError)
+    ids = [field for field in fields if field.name == "id"]
     if not ids:
         raise StsRecordError("id", "the field `id` is missing", len(text))
     if not _ID.fullmatch(ids[0].value):

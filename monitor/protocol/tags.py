@@ -48,7 +48,7 @@ def read_tags(text: str, *, fold_case: bool) -> TagList:
     """
     tags: dict[str, Tag] = {}
     problems: list[Problem] = []
-    for number, (part, start, last) in enumerate(_parts(text)):
+    for number, (part, start, last) in enumerate(split(text, MOST_TAGS)):
         if number == MOST_TAGS and part.strip(_WHITE_SPACE):
             message = f"more than {MOST_TAGS} tags: what follows is not read"
             problems.append(Problem("too_many_tags", message, start))
@@ -64,10 +64,10 @@ def read_tags(text: str, *, fold_case: bool) -> TagList:
     return TagList(tuple(tags.values()), tuple(problems))
 
 
-def _parts(text: str) -> Iterator[tuple[str, int, bool]]:
-    """What stands between the semicolons, where it starts, and whether it is what follows the last."""
+def split(text: str, most: int) -> Iterator[tuple[str, int, bool]]:
+    """What stands between the first `most` semicolons, where it starts, and whether it is what follows the last."""
     start = 0
-    parts = text.split(";", MOST_TAGS)
+    parts = text.split(";", most)
     for number, part in enumerate(parts, 1):
         yield part, start, number == len(parts)
         start += len(part) + 1

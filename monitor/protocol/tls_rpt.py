@@ -69,12 +69,7 @@ def parse(text: str) -> TlsRptRecord:
     Raises:
         TlsRptError: the first thing for which senders take nothing of it.
     """
-    if not is_record(text):
-        raise TlsRptError("version", f"{quoted(text)} does not start with `v={VERSION};`")
-    read = read_fields(text)
-    if isinstance(read, Problem):
-        raise TlsRptError.of(read)
-    fields = [field for field in read if field.name == "rua"]
+    fields = [f for f in read_fields(text, VERSION, TlsRptError) if f.name == "rua"]
     if not fields:
         raise TlsRptError("missing_rua", "the field `rua` is missing", len(text))
     destinations, problems = _destinations(fields)

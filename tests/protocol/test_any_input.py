@@ -85,7 +85,11 @@ def same_and_longer(compare: Callable[[str, str], object]) -> Callable[[str], No
 DMARC = ("v=DMARC1;", "v=DMARC1; p=none; rua=", "v=DMARC1; fo=", "v=DMARC1; p=none; ruf=mailto:")
 TEXTS: dict[str, Parser] = {
     "tags": Parser(partial(tags.read_tags, fold_case=True)),
-    "fields": Parser(fields.read_fields, ("", "v=STSv1;")),
+    "fields": Parser(
+        partial(fields.read_fields, version="STSv1", error=RecordError),
+        ("", "v=STSv1;"),
+        RecordError,
+    ),
     # What was read is kept: here each time counts.
     "spf": Parser(
         spf_record._read, ("v=spf1 ", "v=spf1 a:", "v=spf1 x=", "v=spf1 ip6:"), RecordError
