@@ -1,6 +1,5 @@
 """Is it us? Our resolver, our network and our way out to port 25, before the world is blamed."""
 
-import asyncio
 from typing import ClassVar
 
 from monitor.check import About, Code, Confirm, Gauge, Settings, World
@@ -46,9 +45,9 @@ class SelfCheck:
                 Look.unknown(RESOLVER, unknown),
                 Look.unknown(PORT25, unknown),
             )
-        resolver, egress = await asyncio.gather(
-            world.canaries.resolver(), world.canaries.egress(25)
-        )
+        # In this order: a mail host that is not found makes the resolver's canaries be asked anew.
+        egress = await world.canaries.egress(25)
+        resolver = await world.canaries.resolver()
         return _outcome(
             Look.known(NETWORK),
             Look.known(RESOLVER, (_resolver_failing(resolver),) if resolver else ()),

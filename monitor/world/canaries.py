@@ -44,6 +44,10 @@ class _Verdict:
                 self._until = self._clock.monotonic() + seconds
             return self._trouble
 
+    def doubt(self) -> None:
+        """What is kept does not hold any more: the next who wants to know asks."""
+        self._until = float("-inf")
+
 
 @dataclass(frozen=True, slots=True)
 class _Unreached:
@@ -179,6 +183,9 @@ class CanaryWatch:
         with suppress(ValueError):
             return [str(ip_address(host))]
         answers = await self._resolver.ask_many([Question(host, "A"), Question(host, "AAAA")])
+        if not any(answer.known for answer in answers):
+            # That tells of the resolver, whatever it was worth a moment ago.
+            self._resolver_verdict.doubt()
         # One address of each family is enough to know.
         return [answer.records[0] for answer in answers if answer.records]
 

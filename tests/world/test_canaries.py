@@ -243,6 +243,19 @@ async def test_a_closed_port_25_is_told_as_our_trouble(
     assert await canaries.egress(587) is None, "other ports are not judged by it"
 
 
+async def test_names_that_stop_resolving_are_the_resolvers_trouble_at_once(
+    dns_server: StartDns, tcp_server: StartTcp
+) -> None:
+    nameserver = Nameserver()
+    canaries = watch(
+        await dns_server(nameserver), FakeClock(0), ports={25: await tcp_server(MailHost())}
+    )
+    assert await canaries.resolver() is None
+    nameserver.mood = "servfail"
+    assert await canaries.egress(25), "no mail host is found"
+    assert await canaries.resolver(), "what was well a moment ago is asked anew"
+
+
 @pytest.mark.parametrize("address", [address for address, _ in CANARY_ADDRESSES])
 async def test_a_closed_port_443_is_told_as_our_trouble(
     dns_server: StartDns, unused_port: int, address: str
