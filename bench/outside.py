@@ -22,7 +22,7 @@ from measure import Figures, tell, used
 
 from monitor.check import DnsStatus
 from monitor.world.clock import SystemClock
-from monitor.world.dns import Resolver
+from monitor.world.dns.resolver import Resolver
 from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
 from monitor.world.smtp import SmtpProber

@@ -268,12 +268,17 @@ class DomainTarget:
 
 @dataclass(frozen=True, slots=True)
 class AddressTarget:
-    """A sending address. `domain` is the first domain that sends from it, `helo` the declared HELO name."""
+    """An address of mail. `domain` is the first domain that sends from it, `helo` the declared HELO name.
+
+    `sends`: mail leaves from it straight to receivers. What is only known as a host that receives mail may
+    be on lists of addresses that should not send, and nobody minds.
+    """
 
     address: Address
     domain: str
     sender: str = ""
     helo: str = ""
+    sends: bool = True
 
     @property
     def name(self) -> str:

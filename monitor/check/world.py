@@ -105,7 +105,7 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """All that a check may touch."""
+    """All that a check may touch. `nameservers` are the addresses of those that our resolver asks."""
 
     dns: DnsClient
     authorities: Authorities
@@ -119,4 +119,5 @@ class World:
     clock: Clock
     results: Results
     memory: Memory
+    nameservers: tuple[str, ...] = ()
     confirming: bool = False

@@ -6,10 +6,10 @@ from ipaddress import ip_address
 from monitor.check import Clock, Confirm, EventWindows, Results, World
 from monitor.config.valid import ValidConfig
 from monitor.model import Address
-from monitor.world.authorities import AuthorityWatch
 from monitor.world.canaries import CanaryWatch
-from monitor.world.dns import DnsView, Resolver
-from monitor.world.dnssec import DnssecWatch
+from monitor.world.dns.authorities import AuthorityWatch
+from monitor.world.dns.dnssec import DnssecWatch
+from monitor.world.dns.resolver import DnsView, Resolver
 from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
 from monitor.world.https import HttpsGetter
@@ -105,6 +105,7 @@ class Worlds:
             clock=self._clock,
             results=self._results,
             memory=memory,
+            nameservers=tuple(server.address for server in self.resolver.nameservers),
             confirming=confirming,
         )
 

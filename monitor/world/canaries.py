@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from monitor.check import Clock, DnsAnswer, DnsStatus, Question
 from monitor.model import Address
 from monitor.world.connect import connect_trouble, open_socket
-from monitor.world.dns import Resolver
+from monitor.world.dns.resolver import Resolver
 from monitor.world.egress import EgressEvidence
 from monitor.world.guard import AddressGuard
 

@@ -88,6 +88,7 @@ class FakeWorld:
         thresholds: by `kind`, `kind role` or `kind stream`; the most specific wins.
         resolver_trouble, network_trouble, egress_trouble (by port): what the canaries say.
         results: last results of other checks, by domain.
+        nameservers: addresses of those that the resolver asks.
         now: seconds since the epoch; `clock.advance` moves it.
 
     Attributes kept: `asked` (DNS questions in order), `conversed` and `audited` ((address, host, port) in
@@ -124,9 +125,11 @@ class FakeWorld:
         network_trouble: str | None = None,
         egress_trouble: Mapping[int, str] | None = None,
         results: Mapping[str, Sequence[PastResult]] | None = None,
+        nameservers: Sequence[str] = ("127.0.0.1",),
         now: float = 1_800_000_000.0,
     ) -> None:
         self.asked: list[Question] = []
+        self._nameservers = tuple(nameservers)
         self.conversed: list[tuple[str, str, int]] = []
         self.audited: list[tuple[str, str, int]] = []
         self.got: list[str] = []
@@ -178,6 +181,7 @@ class FakeWorld:
             clock=self.clock,
             results=self,
             memory=self.memory,
+            nameservers=self._nameservers,
             confirming=confirming,
         )
 

@@ -15,7 +15,7 @@ from monitor.check import (
     Validation,
 )
 from monitor.check.dns import every_record
-from monitor.world.authorities import compared
+from monitor.world.dns.authorities import compared
 
 Records = Mapping[str, str | Sequence[str]]
 """Record data by owner name: one record or several, as `DnsAnswer.records` has them."""

@@ -21,7 +21,7 @@ from monitor.lab import Lab
 from monitor.lab.certificates import open_authority
 from monitor.model import AddressTarget, DomainTarget, HostTarget, Outcome, Target
 from monitor.world.clock import SystemClock
-from monitor.world.dns import Resolver
+from monitor.world.dns.resolver import Resolver
 from monitor.world.egress import EgressEvidence
 from monitor.world.fake import FakeWorld
 from monitor.world.guard import AddressGuard

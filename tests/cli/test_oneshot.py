@@ -10,9 +10,9 @@ from monitor.cli.oneshot import NothingKept, look, named_target, task_of
 from monitor.cli.source import loaded
 from monitor.lab import Lab
 from monitor.model import Status
-from monitor.world import authorities, dns, dns_exchange
 from monitor.world.build import build_world
 from monitor.world.clock import SystemClock
+from monitor.world.dns import authorities, exchange, resolver
 from tests.e2e.servers import free_port
 
 
@@ -24,9 +24,9 @@ async def test_a_look_asks_no_question_twice(
 
     async def counted(query: Any, server: Any, *arguments: Any, **options: Any) -> Any:
         sent[str(server), query.wire[2:]] += 1
-        return await dns_exchange.over_udp(query, server, *arguments, **options)
+        return await exchange.over_udp(query, server, *arguments, **options)
 
-    for module in (authorities, dns):
+    for module in (authorities, resolver):
         monkeypatch.setattr(module, "over_udp", counted)
     async with Lab(directory=tmp_path, listen=f"127.0.0.1:{free_port()}") as lab:
         config, nothing = loaded(lab.config_path), NothingKept()

@@ -7,7 +7,7 @@ import pytest
 from dns.message import Message
 
 from monitor.check import DnsStatus
-from monitor.world.authorities import AuthorityWatch
+from monitor.world.dns.authorities import AuthorityWatch
 from monitor.world.fake import FakeWorld
 from monitor.world.guard import AddressGuard
 from tests.world.loopback import DnsServer

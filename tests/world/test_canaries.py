@@ -10,7 +10,7 @@ from dns.rrset import from_text
 
 from monitor.world import canaries as module
 from monitor.world.canaries import CanaryWatch
-from monitor.world.dns import Resolver
+from monitor.world.dns.resolver import Resolver
 from monitor.world.egress import EgressEvidence
 from monitor.world.fake import FakeClock
 from monitor.world.guard import AddressGuard

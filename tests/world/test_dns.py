@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from monitor.check import DnsStatus, Question
 from monitor.world.clock import SystemClock
-from monitor.world.dns import Nameserver, Resolver, system_nameservers
+from monitor.world.dns.resolver import Nameserver, Resolver, system_nameservers
 from monitor.world.fake import FakeClock
 from tests.world.loopback import DnsServer, Script, StartDns, StartTcp
 
@@ -296,7 +296,7 @@ async def test_what_cannot_be_asked_is_an_error_with_its_reason(
 async def test_without_nameservers_every_answer_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.world.dns.system_nameservers", lambda: ())
+    monkeypatch.setattr("monitor.world.dns.resolver.system_nameservers", lambda: ())
     answer = await Resolver(clock=SystemClock()).ask("x", "A")
     assert answer.status is DnsStatus.ERROR
     assert "no nameserver" in answer.reason

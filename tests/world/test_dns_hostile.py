@@ -13,8 +13,8 @@ from dns.message import Message
 
 from monitor.check import DnsStatus, Question
 from monitor.world.clock import SystemClock
-from monitor.world.dns import Resolver
-from monitor.world.dns_message import query_for, read_answer
+from monitor.world.dns.message import query_for, read_answer
+from monitor.world.dns.resolver import Resolver
 from tests.world.loopback import DnsServer, Script, StartDns, _Datagrams
 
 SECONDS = 0.4

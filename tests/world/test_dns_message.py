@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.check import DnsStatus, Question
-from monitor.world.dns_frame import MOST_IN_MESSAGE, MOST_STRINGS
-from monitor.world.dns_message import (
+from monitor.world.dns.frame import MOST_IN_MESSAGE, MOST_STRINGS
+from monitor.world.dns.message import (
     MOST_RECORDS,
     Asking,
     NotOursError,

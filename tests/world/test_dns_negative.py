@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.check import Question
-from monitor.world import dns_message
-from monitor.world.dns_frame import UnfitError, readable
-from monitor.world.dns_message import (
+from monitor.world.dns import message as dns_message
+from monitor.world.dns.frame import UnfitError, readable
+from monitor.world.dns.message import (
     NotOursError,
     TruncatedError,
     answer_of,

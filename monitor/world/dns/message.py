@@ -24,7 +24,7 @@ import dns.rdtypes.nsbase
 import dns.rrset
 
 from monitor.check import DnsAnswer, DnsStatus, Question, Signature
-from monitor.world.dns_frame import LONGEST_LABEL, UnfitError, name_end, readable
+from monitor.world.dns.frame import LONGEST_LABEL, UnfitError, name_end, readable
 
 PAYLOAD = 1232
 """EDNS buffer size in bytes: no fragments on any usual path (dnsflagday.net/2020)."""

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from monitor.world.dns_message import NotOursError, Query, TruncatedError
-from monitor.world.dns_wire import Nameserver, tcp_reply, udp_replies
+from monitor.world.dns.message import NotOursError, Query, TruncatedError
+from monitor.world.dns.wire import Nameserver, tcp_reply, udp_replies
 
 _QUICKLY_READ = 4096
 """Bytes of a response that are parsed on the spot."""
@@ -23,7 +23,7 @@ async def over_udp(
 ) -> _Read:
     """What `read` makes of the response; over TCP, within `tcp_seconds`, where that over UDP was truncated.
 
-    `read` raises what `monitor.world.dns_message.read_message` raises.
+    `read` raises what `monitor.world.dns.message.read_message` raises.
 
     Raises:
         TimeoutError: there was no response in time.

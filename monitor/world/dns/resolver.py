@@ -10,10 +10,10 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from monitor.check import Clock, DnsAnswer, DnsStatus, Question
-from monitor.world.dns_cache import AnswerCache
-from monitor.world.dns_exchange import over_tcp, over_udp
-from monitor.world.dns_message import Asking, Query, failed, query_for, read_answer
-from monitor.world.dns_wire import Nameserver
+from monitor.world.dns.cache import AnswerCache
+from monitor.world.dns.exchange import over_tcp, over_udp
+from monitor.world.dns.message import Asking, Query, failed, query_for, read_answer
+from monitor.world.dns.wire import Nameserver
 
 IN_FLIGHT = 200
 """Questions on their way at once, in the whole resolver and within one `ask_many`."""

@@ -19,8 +19,8 @@ from monitor.check import (
     ServerAnswer,
 )
 from monitor.check.dns import every_record
-from monitor.world.dns_exchange import over_udp
-from monitor.world.dns_message import (
+from monitor.world.dns.exchange import over_udp
+from monitor.world.dns.message import (
     Asking,
     answer_of,
     failed,
@@ -29,7 +29,7 @@ from monitor.world.dns_message import (
     read_message,
     record_text,
 )
-from monitor.world.dns_wire import Nameserver
+from monitor.world.dns.wire import Nameserver
 from monitor.world.guard import AddressGuard
 
 MOST_SERVERS = 13

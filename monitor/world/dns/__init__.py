@@ -1,0 +1,1 @@
+"""Asking the DNS: the resolver, the authoritative servers themselves, and DNSSEC."""
