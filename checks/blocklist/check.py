@@ -8,10 +8,22 @@ from typing import ClassVar
 from checks.blocklist import evaluate
 from checks.blocklist.catalogue import Zone, chosen, merged
 from checks.blocklist.evaluate import Answered
+from checks.blocklist.listing import Listing
 from checks.blocklist.proof import Proof, blindness
 from checks.blocklist.prover import Prover
 from checks.blocklist.settings import BlocklistSettings, plain
-from monitor.check import About, Asks, Code, Gauge, Question, World, enough_subjects
+from monitor.check import (
+    About,
+    Asks,
+    Code,
+    DeadZone,
+    Gauge,
+    Question,
+    World,
+    ZoneFacts,
+    ZoneTrial,
+    enough_subjects,
+)
 from monitor.model import (
     Address,
     AddressTarget,
@@ -96,6 +108,7 @@ class BlocklistCheck:
     def __init__(self, settings: BlocklistSettings) -> None:
         self._zones = chosen(merged(settings.catalogue), settings.zones, plain(settings.keys))
         self._prover = Prover()
+        self._listing = Listing(settings)
 
     async def run(self, target: Listable, world: World) -> Outcome:
         """A look at every zone that lists such targets; all are asked at once."""
@@ -121,6 +134,18 @@ class BlocklistCheck:
         """One question to each zone that lists such targets; their test entries come on top."""
         kind = kind_of(_listable(target))
         return tuple(Asks(z.name, 1, z.queries_a_day) for z in self._zones if kind in z.kinds)
+
+    def zones(self) -> tuple[ZoneFacts, ...]:
+        """The catalogue; what is asked now stands first."""
+        return self._listing.zones
+
+    def dead_zones(self) -> tuple[DeadZone, ...]:
+        """Zones that are no more."""
+        return self._listing.dead_zones
+
+    async def try_zone(self, name: str, world: World) -> ZoneTrial:
+        """Ask a zone for its test entries now; a KeyError where there is no such zone."""
+        return await self._listing.try_zone(name, world)
 
     async def _answers(
         self, asked: _Asked, zones: Sequence[Zone], world: World

@@ -62,6 +62,16 @@ from monitor.check.world import (
     Thresholds,
     World,
 )
+from monitor.check.zones import (
+    DeadZone,
+    ListsZones,
+    ZoneCode,
+    ZoneEntries,
+    ZoneFacts,
+    ZoneStanding,
+    ZoneState,
+    ZoneTrial,
+)
 
 __all__ = [
     "About",
@@ -74,6 +84,7 @@ __all__ = [
     "Clock",
     "Code",
     "Confirm",
+    "DeadZone",
     "Delegation",
     "DnsAnswer",
     "DnsClient",
@@ -87,6 +98,7 @@ __all__ = [
     "HttpsClient",
     "HttpsFailure",
     "HttpsReply",
+    "ListsZones",
     "Memory",
     "NamesParties",
     "Panel",
@@ -110,6 +122,12 @@ __all__ = [
     "Validation",
     "WatchesRecords",
     "World",
+    "ZoneCode",
+    "ZoneEntries",
+    "ZoneFacts",
+    "ZoneStanding",
+    "ZoneState",
+    "ZoneTrial",
     "at_most",
     "enough_subjects",
     "every_subject",

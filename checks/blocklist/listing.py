@@ -1,0 +1,164 @@
+"""The catalogue as the daemon and people see it, and one zone tried now."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from checks.blocklist import proof
+from checks.blocklist.catalogue import Zone, ZoneEntry, chosen, merged
+from checks.blocklist.settings import BlocklistSettings, plain
+from monitor.check import (
+    DeadZone,
+    DnsAnswer,
+    DnsStatus,
+    World,
+    ZoneCode,
+    ZoneEntries,
+    ZoneFacts,
+    ZoneStanding,
+    ZoneState,
+    ZoneTrial,
+)
+from monitor.protocol.dnsbl import PROOF_ENTRIES, Kind, State, read
+
+_GRAVEST_FIRST = ("page", "ticket", "info", "never")
+
+
+class Listing:
+    """The catalogue under one configuration; what is asked of it now stands first."""
+
+    def __init__(self, settings: BlocklistSettings) -> None:
+        self._catalogue = merged(settings.catalogue)
+        self._keys = plain(settings.keys)
+        self._asked = chosen(self._catalogue, settings.zones, self._keys)
+        names = dict.fromkeys([zone.name for zone in self._asked])
+        ordered = [*names, *(name for name in self._catalogue if name not in names)]
+        self.zones = tuple(self._facts(self._catalogue[name]) for name in ordered)
+        self.dead_zones: tuple[DeadZone, ...] = ()
+
+    async def try_zone(self, name: str, world: World) -> ZoneTrial:
+        """Its test entries and a stranger of each kind, asked at once; what is worst counts.
+
+        Raises:
+            KeyError: no living zone has this name.
+        """
+        entry = self._catalogue[name]
+        if entry.key and entry.key not in self._keys:
+            reason = f"it is asked with a key: {_to_set(entry)}"
+            return ZoneTrial(name, ZoneState.UNKNOWN, reason)
+        (zone,) = chosen(self._catalogue, [name], self._keys)
+        started = world.clock.monotonic()
+        tried = await asyncio.gather(*(_tried(zone, kind, world) for kind in zone.kinds))
+        seconds = world.clock.monotonic() - started
+        state, reason = _together(tried)
+        return ZoneTrial(name, state, reason, seconds)
+
+    def _facts(self, entry: ZoneEntry) -> ZoneFacts:
+        standing = self._standing(entry)
+        codes = tuple(_codes(entry))
+        return ZoneFacts(
+            name=entry.name,
+            kinds=tuple(kind.value for kind in entry.kinds),
+            standing=standing,
+            severity=min((c.severity for c in codes), key=_GRAVEST_FIRST.index, default="info"),
+            codes=codes,
+            refusals=(*map(_written, entry.refused), *_bits(entry.refused_bits)),
+            not_listed=tuple(map(_written, entry.not_listed)),
+            entries=tuple(_entries(entry)),
+            queries_a_day=entry.queries_a_day,
+            key=entry.key,
+            to_be_asked=_needed(entry, standing),
+            instead_of=entry.instead_of,
+            delist=entry.delist,
+            sources=entry.sources,
+            notes=" ".join(filter(None, (entry.notes, entry.differs))),
+        )
+
+    def _standing(self, entry: ZoneEntry) -> ZoneStanding:
+        if any(zone.name == entry.name for zone in self._asked):
+            return ZoneStanding.ASKED
+        keyless = entry.key and entry.key not in self._keys
+        return ZoneStanding.WANTS_KEY if keyless else ZoneStanding.OFFERED
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    kind: Kind
+    state: ZoneState
+    reason: str
+
+
+async def _tried(zone: Zone, kind: Kind, world: World) -> _Tried:
+    entries = proof.test_entries(zone, kind)
+    answers = await world.dns.ask_many(proof.questions(zone, entries))
+    for number, answer in enumerate(answers, start=1):
+        # The first answer with which there is trouble is the one that tells which.
+        if reason := proof.trouble(zone, entries[:number], answers[:number]):
+            return _Tried(kind, _state(zone, answer), reason)
+    return _Tried(kind, ZoneState.USABLE, "")
+
+
+def _state(zone: Zone, troubling: DnsAnswer) -> ZoneState:
+    if not troubling.known:
+        refused = troubling.status is DnsStatus.REFUSED
+        return ZoneState.REFUSED if refused else ZoneState.SILENT
+    match read(troubling.records, zone.codes).state:
+        case State.REFUSED:
+            return ZoneState.REFUSED
+        case State.LISTED:
+            return ZoneState.LISTS_EVERYONE
+        case _:
+            return ZoneState.DEAD
+
+
+def _together(tried: Sequence[_Tried]) -> tuple[ZoneState, str]:
+    """What the kinds come to together; the reason names its kind where another is well."""
+    troubled = [one for one in tried if one.state is not ZoneState.USABLE]
+    if not troubled:
+        return ZoneState.USABLE, ""
+    first = troubled[0]
+    alone = len(troubled) < len(tried)
+    return first.state, f"{first.kind}: {first.reason}" if alone else first.reason
+
+
+def _to_set(entry: ZoneEntry) -> str:
+    return f"set checks.blocklist.keys.{entry.key}"
+
+
+def _needed(entry: ZoneEntry, standing: ZoneStanding) -> str:
+    match standing:
+        case ZoneStanding.ASKED:
+            return ""
+        case ZoneStanding.OFFERED:
+            return "name it under checks.blocklist.zones, beside those that you want besides"
+        case ZoneStanding.WANTS_KEY:
+            return _to_set(entry)
+
+
+def _codes(entry: ZoneEntry) -> Iterator[ZoneCode]:
+    for code, meant in entry.codes.items():
+        yield ZoneCode(_written(code), meant.meaning, meant.severity)
+    for bit, meant in entry.bits.items():
+        yield ZoneCode(f"bit {bit}", meant.meaning, meant.severity)
+    if entry.other is not None:
+        yield ZoneCode("any other", entry.other.meaning, entry.other.severity)
+
+
+def _written(code: IPv4Network) -> str:
+    return str(code.network_address) if code.prefixlen == code.max_prefixlen else str(code)
+
+
+def _bits(mask: int) -> Iterator[str]:
+    yield from (f"bit {1 << place}" for place in range(8) if mask & (1 << place))
+
+
+def _entries(entry: ZoneEntry) -> Iterator[ZoneEntries]:
+    for kind in entry.kinds:
+        usual = PROOF_ENTRIES[kind]
+        own = entry.test.get(kind)
+        if own is not None:
+            yield ZoneEntries(kind.value, own.listed, own.clean)
+        else:
+            listed = "" if kind in entry.test else str(usual.listed)
+            yield ZoneEntries(kind.value, listed, str(usual.clean))
