@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,20 +14,16 @@ import click
 
 from monitor.cli.command import PluginCommand, Problem
 from monitor.cli.options import duration
-from monitor.cli.source import checks_installed, config_option, found_file, loaded
+from monitor.cli.source import checks_installed, config_option, loaded_or_default
 
 if TYPE_CHECKING:
     from monitor.cli.oneshot import Progress, Task
     from monitor.cli.report import Report
-    from monitor.config.valid import ValidConfig
     from monitor.model import Status
 
 LONGEST_SECONDS = 15.0
 WRITING_SECONDS = 0.4
 """Kept back for the answer itself."""
-
-_ANY_DOMAIN = "example.com"
-_NO_STATE = "sqlite:///never-opened.db"
 
 
 @click.command(cls=PluginCommand)
@@ -126,7 +121,7 @@ def _look_at_all(
         raise Problem(f"{file}: {error.strerror}", bad_input=True) from None
     except BadListError as error:
         raise Problem(str(error), bad_input=True) from None
-    valid = _configuration(config, os.environ)
+    valid = loaded_or_default(config)
     started = time.monotonic()
     with telling(len(targets), as_lines=as_json) as told:
         looking = look_at_all(targets, valid, only, clock=SystemClock(), seconds=timeout, told=told)
@@ -142,7 +137,7 @@ def _task(text: str, config: Path | None, only: tuple[str, ...]) -> "Task":
         target = named_target(text)
     except ValueError as error:
         raise Problem(f"{error}", bad_input=True) from None
-    task = task_of(target, _configuration(config, os.environ), only)
+    task = task_of(target, loaded_or_default(config), only)
     if not task.jobs:
         raise Problem(
             f"{', '.join(only) or 'no enabled check'}: does not look at such a target, "
@@ -150,20 +145,6 @@ def _task(text: str, config: Path | None, only: tuple[str, ...]) -> "Task":
             bad_input=True,
         )
     return task
-
-
-def _configuration(config: Path | None, environ: Mapping[str, str]) -> "ValidConfig":
-    path = found_file(config)
-    if path is not None:
-        return loaded(path)
-    from monitor.config.errors import ConfigErrors
-    from monitor.config.load import for_domain
-
-    try:
-        # The domain is replaced by the target, and the state is never opened.
-        return for_domain(_ANY_DOMAIN, checks_installed(), store_url=_NO_STATE, environ=environ)
-    except ConfigErrors as errors:
-        raise Problem(str(errors), bad_input=True) from errors
 
 
 def _looked(task: "Task", *, until: float) -> "Report":

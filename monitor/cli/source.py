@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 VARIABLE = "DELIVERABILITY_CONFIG"
 DEFAULT_FILE = Path("deliverability.yaml")
 
+_ANY_DOMAIN = "example.com"
+_NO_STATE = "sqlite:///never-opened.db"
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -77,5 +80,24 @@ def loaded(path: Path) -> "ValidConfig":
 
     try:
         return load(path, os.environ, checks_installed())
+    except ConfigErrors as errors:
+        raise Problem(str(errors), bad_input=True) from errors
+
+
+def loaded_or_default(config: Path | None) -> "ValidConfig":
+    """The configuration of the file to use, else all defaults: for commands that look, and keep nothing.
+
+    Raises:
+        Problem: with one line for each thing that is wrong; exits 2, or 3.
+    """
+    path = found_file(config)
+    if path is not None:
+        return loaded(path)
+    from monitor.config.errors import ConfigErrors
+    from monitor.config.load import for_domain
+
+    try:
+        # The domain is not looked at, and the state is never opened.
+        return for_domain(_ANY_DOMAIN, checks_installed(), store_url=_NO_STATE, environ=os.environ)
     except ConfigErrors as errors:
         raise Problem(str(errors), bad_input=True) from errors
