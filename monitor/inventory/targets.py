@@ -1,0 +1,144 @@
+"""Targets of each kind, from what is declared and what was discovered."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_address, ip_network
+
+from monitor.config import names
+from monitor.config.valid import ValidConfig
+from monitor.inventory.discovery import Discovery
+from monitor.model import (
+    Address,
+    AddressTarget,
+    Domain,
+    DomainTarget,
+    HostTarget,
+    LinkHostTarget,
+    Role,
+    Sender,
+    SenderTarget,
+    Target,
+)
+from monitor.protocol.psl import registrable_domain
+from monitor.protocol.selectors import USUAL_SELECTORS
+
+# Never in use (RFC 5737, RFC 3849): whoever declares one is trying things out, as the lab does.
+_DOCUMENTATION = [
+    ip_network(text)
+    for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+]
+
+
+def target_of(text: str) -> Target:
+    """The target that a person names: an address, `host:port`, or else a domain.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if names.is_address(text):
+        return AddressTarget(ip_address(text), "")
+    if ":" in text:
+        host, port = names.host_port(text)
+        return HostTarget(host, port, host)
+    return domain_target(names.domain_name(text), Role.PRIMARY, (), ())
+
+
+def declared_domain(domain: Domain, senders: Sequence[Sender]) -> DomainTarget:
+    """A declared domain, with the selectors of its own and of those that send under it."""
+    selectors = [*domain.dkim_selectors, *(s for sender in senders for s in sender.dkim_selectors)]
+    return domain_target(domain.name, domain.role, selectors, senders, domain.tracking_hosts)
+
+
+def domain_target(
+    name: str,
+    role: Role,
+    selectors: Iterable[str],
+    senders: Iterable[Sender],
+    tracking_hosts: tuple[str, ...] = (),
+) -> DomainTarget:
+    """A domain; the usual selectors are tried where none is declared."""
+    declared = tuple(dict.fromkeys(selectors))
+    return DomainTarget(
+        name=name,
+        role=role,
+        selectors=declared or tuple(usual.selector for usual in USUAL_SELECTORS),
+        selectors_declared=bool(declared),
+        senders=tuple(senders),
+        tracking_hosts=tracking_hosts,
+    )
+
+
+def declared_addresses(config: ValidConfig) -> Iterable[AddressTarget]:
+    """The addresses that senders send from."""
+    for sender in config.senders:
+        for address in map(ip_address, _seen_by_receivers(sender)):
+            yield AddressTarget(address, sender.domains[0], sender.name, sender.helo)
+
+
+def _seen_by_receivers(sender: Sender) -> tuple[str, ...]:
+    """Its addresses without private ones: behind a translation receivers see another."""
+    return tuple(
+        text
+        for text in sender.addresses
+        if _is_public(address := ip_address(text))
+        or any(address in network for network in _DOCUMENTATION)
+    )
+
+
+def discovered_addresses(
+    config: ValidConfig, discoveries: Mapping[str, Discovery]
+) -> Iterable[AddressTarget]:
+    """Addresses that the DNS tells of."""
+    for domain in config.domains:
+        if found := discoveries.get(domain.name):
+            addresses = filter(_is_public, map(ip_address, found.addresses))
+            yield from (AddressTarget(address, domain.name) for address in addresses)
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not address.is_multicast
+
+
+def declared_hosts(config: ValidConfig) -> Iterable[HostTarget]:
+    """Own mail hosts."""
+    for domain in config.domains:
+        for text in domain.mail_hosts:
+            host, port = names.host_port(text)
+            yield HostTarget(host, port, domain.name, own=True)
+
+
+def discovered_hosts(
+    config: ValidConfig, discoveries: Mapping[str, Discovery]
+) -> Iterable[HostTarget]:
+    """MX hosts; of parked domains none: nobody writes there."""
+    for domain in config.domains:
+        found = discoveries.get(domain.name)
+        if found and domain.role is not Role.PARKED:
+            yield from (HostTarget(host, names.SMTP_PORT, domain.name) for host in found.mx_hosts)
+
+
+def link_hosts(config: ValidConfig) -> Iterable[LinkHostTarget]:
+    """Hosts in links that are under no declared domain."""
+    declared = {domain.name for domain in config.domains}
+    for domain in config.domains:
+        for host in domain.tracking_hosts:
+            if declared.isdisjoint({host, registrable_domain(host)}):
+                yield LinkHostTarget(host, domain.name)
+
+
+def sender_targets(config: ValidConfig) -> Iterable[SenderTarget]:
+    """Each sender under each of its domains."""
+    roles = {domain.name: domain.role for domain in config.domains}
+    for sender in config.senders:
+        streams = tuple(stream.name for stream in sender.streams)
+        for domain in sender.domains:
+            yield SenderTarget(
+                sender=sender.name,
+                domain=domain,
+                role=roles[domain],
+                streams=streams,
+                platform=sender.platform,
+                envelope_domains=sender.envelope_domains,
+                addresses=_seen_by_receivers(sender),
+                helo=sender.helo,
+                selectors=sender.dkim_selectors,
+            )
