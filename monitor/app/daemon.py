@@ -34,6 +34,7 @@ from monitor.store.records import Acceptance, AcceptanceError, RecordChange, acc
 from monitor.store.store import Store
 from monitor.web.backend import Probe, Snapshot, StaleDriftError
 from monitor.web.server import build_application, serve
+from monitor.web.zones import listed_zones
 from monitor.world.build import Worlds, build_world
 from monitor.world.clock import SystemClock
 
@@ -201,6 +202,7 @@ class Daemon:
                 for key, (_job, target) in self._assembly.targets.items()
                 if key not in looked_at
             ),
+            zones=listed_zones(self._assembly.jobs),
         )
 
     async def probe(self, check: str, target: str) -> Probe:

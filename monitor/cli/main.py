@@ -24,6 +24,7 @@ COMMANDS = {
     "validate": "configuration",
     "schema": "configuration",
     "plan": "plan",
+    "zones": "zones",
     "rules": "rendered",
     "dashboards": "rendered",
     "drift": "drift",

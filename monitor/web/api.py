@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 from aiohttp import web
 
+from monitor.check import ZoneStanding
 from monitor.model import Sender, Severity, Status
 from monitor.store.error import StoreError
 from monitor.store.kept import KeptSubject
@@ -26,9 +27,14 @@ from monitor.web.overview import Row, overview
 from monitor.web.replies import json_reply
 from monitor.web.text import iso, one_line, visible
 from monitor.web.view import FindingView, ResultView, State, by_severity, results
+from monitor.web.zones import zones_json
 
 _RECORD: Final = ("check", "target", "subject")
-_CHOICES: Final = {"status": tuple(Status), "severity": tuple(Severity)}
+_CHOICES: Final = {
+    "status": tuple(Status),
+    "severity": tuple(Severity),
+    "standing": tuple(ZoneStanding),
+}
 
 
 class Api:
@@ -47,6 +53,7 @@ class Api:
             ),
             web.get("/api/v1/domains", self._listing(domains_json)),
             web.get("/api/v1/senders", self._listing(senders_json)),
+            web.get("/api/v1/zones", self._listing(zones_json, "standing")),
             web.get("/api/v1/drift", self._listing(drift_json, *_RECORD)),
             web.get("/api/v1/drift/records", self._listing(records_json, *_RECORD)),
             web.get("/api/v1/drift/history", self.record_history),

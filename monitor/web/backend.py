@@ -4,13 +4,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from monitor.check import About
+from monitor.check import About, DeadZone, ZoneFacts
 from monitor.config.sections import CheckConfig
 from monitor.ingest.hooks import Reply
 from monitor.model import Domain, Outcome, Sender
 from monitor.store.history import RecordKey, TargetKey
 from monitor.store.kept import Baseline, Kept
 from monitor.store.records import Acceptance, RecordChange
+
+
+@dataclass(frozen=True, slots=True)
+class ListedZones:
+    """The zones of one check that asks zones."""
+
+    check: str
+    living: Sequence[ZoneFacts]
+    dead: Sequence[DeadZone]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,7 @@ class Snapshot:
     kept: tuple[Kept, ...]
     baselines: tuple[Baseline, ...]
     waiting: tuple[tuple[str, str, str], ...]
+    zones: tuple[ListedZones, ...]
 
 
 @dataclass(frozen=True, slots=True)

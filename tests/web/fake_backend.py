@@ -173,6 +173,7 @@ def snapshot(*kept_, **changes):
         "kept": kept_,
         "baselines": (),
         "waiting": (),
+        "zones": (),
     }
     return Snapshot(**(values | changes))
 

@@ -38,6 +38,7 @@ TYPES = {
     "array": list,
     "string": str,
     "integer": int,
+    "number": (int, float),
     "boolean": bool,
     "null": type(None),
 }
@@ -50,7 +51,7 @@ def conforms(value, schema, where="$"):
         assert value in schema["enum"], where
     if "type" in schema:
         named = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        assert isinstance(value, tuple(TYPES[name] for name in named)), where
+        assert any(isinstance(value, TYPES[name]) for name in named), where
     if isinstance(value, list):
         for number, item in enumerate(value):
             conforms(item, schema["items"], f"{where}[{number}]")

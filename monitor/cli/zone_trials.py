@@ -1,0 +1,149 @@
+"""Zones tried now, all at once and within one time limit; and whether the trouble is ours."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from monitor.check import DeadZone, ListsZones, ZoneFacts, ZoneState, ZoneTrial
+from monitor.cli.oneshot import Progress, opened_worlds
+from monitor.config.valid import ValidConfig
+from monitor.protocol.public_resolvers import operator_of
+from monitor.runner import Job
+from monitor.web.text import one_line
+from monitor.world.build import Worlds
+from monitor.world.clock import SystemClock
+
+AT_ONCE = 64
+
+ALL_USABLE, SOME_NOT, NONE_TOLD = 0, 1, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """What came of trying zones.
+
+    Attributes:
+        results: each trial with the check that asks the zone.
+        nameservers: whom our resolver asks; public: those of them that serve the public, with who runs them.
+        own_trouble: what lies with ourselves; "" where nothing does.
+    """
+
+    results: tuple[tuple[str, ZoneTrial], ...]
+    nameservers: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
+    own_trouble: str = ""
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0 where all are usable, 3 where nothing could be told, else 1."""
+        states = {trial.state for _check, trial in self.results}
+        if states <= {ZoneState.USABLE}:
+            return ALL_USABLE if states else NONE_TOLD
+        return NONE_TOLD if states == {ZoneState.UNKNOWN} else SOME_NOT
+
+    def with_more(self, results: Iterable[tuple[str, ZoneTrial]], *, seconds: float) -> "Trials":
+        """The same with others, after `seconds` in all."""
+        return replace(self, results=(*self.results, *results), seconds=seconds)
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "own_trouble": one_line(self.own_trouble),
+            "nameservers": list(self.nameservers),
+            "public_resolvers": list(self.public),
+            "zones": [
+                {
+                    "zone": trial.zone,
+                    "check": check,
+                    "state": trial.state,
+                    "reason": one_line(trial.reason),
+                    "milliseconds": round(trial.seconds * 1000, 1),
+                }
+                for check, trial in self.results
+            ],
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def buried(dead: Iterable[tuple[str, DeadZone]]) -> list[tuple[str, ZoneTrial]]:
+    """Dead zones are asked nothing: what they answer means nothing."""
+    return [(check, ZoneTrial(zone.name, ZoneState.DEAD, _obituary(zone))) for check, zone in dead]
+
+
+def _obituary(zone: DeadZone) -> str:
+    """Since when a zone is dead, and what it does."""
+    since = f"dead since {zone.since}" if zone.since else "dead"
+    return f"{since}: {zone.does}" if zone.does else since
+
+
+async def try_zones(
+    jobs: Sequence[Job],
+    zones: Sequence[tuple[str, ZoneFacts]],
+    config: ValidConfig,
+    *,
+    seconds: float,
+    progress: Progress,
+) -> Trials:
+    """Try each of `zones`, given with its check; what is not done within `seconds` is unknown."""
+    checks: dict[str, ListsZones] = {
+        job.name: job.check for job in jobs if isinstance(job.check, ListsZones)
+    }
+    async with opened_worlds(config, SystemClock()) as worlds:
+        run = _Run(checks, zones, worlds, progress)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await run.all()
+        nameservers = tuple(server.address for server in worlds.resolver.nameservers)
+    return Trials(
+        results=tuple(run.results(seconds)),
+        nameservers=nameservers,
+        public=tuple(
+            f"{address} ({operator})"
+            for address in nameservers
+            if (operator := operator_of(address))
+        ),
+        own_trouble=run.own_trouble,
+    )
+
+
+@dataclass(slots=True)
+class _Run:
+    checks: Mapping[str, ListsZones]
+    zones: Sequence[tuple[str, ZoneFacts]]
+    worlds: Worlds
+    progress: Progress
+    tried: dict[tuple[str, str], ZoneTrial] = field(default_factory=dict)
+    own_trouble: str = ""
+    at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    async def all(self) -> None:
+        """Every trial, and the question whether it is us."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ask_ourselves())
+            for check, facts in self.zones:
+                tasks.create_task(self._try(check, facts.name))
+
+    def results(self, limit: float) -> Iterable[tuple[str, ZoneTrial]]:
+        """Each trial, in the order asked for. While the trouble is ours, only what is usable is told."""
+        for check, facts in self.zones:
+            late = ZoneTrial(facts.name, ZoneState.UNKNOWN, f"not done within {limit:g} s", limit)
+            trial = self.tried.get((check, facts.name), late)
+            if self.own_trouble and trial.state is not ZoneState.USABLE:
+                trial = replace(trial, state=ZoneState.UNKNOWN)
+            yield check, trial
+
+    async def _try(self, check: str, zone: str) -> None:
+        async with self.at_once:
+            try:
+                trial = await self.checks[check].try_zone(zone, self.worlds.normal(check))
+            except Exception as error:  # noqa: BLE001 -- whatever a check raises is an unknown with its reason
+                trial = ZoneTrial(zone, ZoneState.UNKNOWN, f"{type(error).__name__}: {error}")
+        self.tried[check, zone] = trial
+        self.progress(len(self.tried), len(self.zones), zone)
+
+    async def _ask_ourselves(self) -> None:
+        canaries = self.worlds.canaries
+        self.own_trouble = await canaries.network() or await canaries.resolver() or ""
