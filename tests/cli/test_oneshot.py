@@ -1,8 +1,8 @@
 """One look as a whole: what its checks ask, they ask together."""
 
+import asyncio
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,9 +10,10 @@ from monitor.cli.oneshot import NothingKept, look, named_target, task_of
 from monitor.cli.source import loaded
 from monitor.lab import Lab
 from monitor.model import Status
+from monitor.world.budgets import PacedBudgets
 from monitor.world.build import build_world
 from monitor.world.clock import SystemClock
-from monitor.world.dns import authorities, exchange, resolver
+from monitor.world.dns.udp import Sent, UdpChannel
 from tests.e2e.servers import free_port
 
 
@@ -22,15 +23,22 @@ async def test_a_look_asks_no_question_twice(
     """Neither our resolver nor a name server hears a question twice, whichever checks want the answer."""
     sent: Counter[tuple[str, bytes]] = Counter()
 
-    async def counted(query: Any, server: Any, *arguments: Any, **options: Any) -> Any:
-        sent[str(server), query.wire[2:]] += 1
-        return await exchange.over_udp(query, server, *arguments, **options)
+    ask = UdpChannel.ask
 
-    for module in (authorities, resolver):
-        monkeypatch.setattr(module, "over_udp", counted)
+    def counted(channel: UdpChannel, query: Sent, loop: asyncio.AbstractEventLoop) -> None:
+        sent[str(channel.server), query.query.wire[2:].lower()] += 1
+        ask(channel, query, loop)
+
+    monkeypatch.setattr(UdpChannel, "ask", counted)
     async with Lab(directory=tmp_path, listen=f"127.0.0.1:{free_port()}") as lab:
         config, nothing = loaded(lab.config_path), NothingKept()
-        worlds = build_world(config, windows=nothing, results=nothing, clock=SystemClock())
+        worlds = build_world(
+            config,
+            windows=nothing,
+            results=nothing,
+            budgets=PacedBudgets(clock=SystemClock()),
+            clock=SystemClock(),
+        )
         task = task_of(named_target("shop.example"), config, ())
         report = await look(
             task, worlds, SystemClock(), seconds=15, progress=lambda _done, _total, _last: None

@@ -29,7 +29,7 @@ class DnsServer:
     def replies(self, wire: bytes, transport: str) -> list[bytes]:
         query = dns.message.from_wire(wire)
         question = query.question[0]
-        name = question.name.to_text(omit_final_dot=True)
+        name = question.name.to_text(omit_final_dot=True).lower()  # it comes in any case
         self.asked.append((name, dns.rdatatype.to_text(question.rdtype), transport))
         self.was_asked.set()
         return self.script(query, transport)

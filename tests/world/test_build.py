@@ -11,6 +11,7 @@ import pytest_asyncio
 from monitor.check import Confirm, DnsStatus, HttpsFailure, SmtpConversation, SmtpFailure
 from monitor.config.load import load
 from monitor.lab import Lab
+from monitor.world.budgets import PacedBudgets
 from monitor.world.build import Worlds, build_world
 from monitor.world.clock import SystemClock
 from monitor.world.fake import FakeWorld
@@ -50,7 +51,13 @@ async def worlds(lab: Lab) -> AsyncIterator[Worlds]:
     path = lab.directory / "world.yaml"
     path.write_text(json.dumps(document))
     fake = FakeWorld()
-    built = build_world(load(path, {}, {}), windows=fake, results=fake, clock=SystemClock())
+    built = build_world(
+        load(path, {}, {}),
+        windows=fake,
+        results=fake,
+        budgets=PacedBudgets(clock=SystemClock()),
+        clock=SystemClock(),
+    )
     yield built
     await built.aclose()
 

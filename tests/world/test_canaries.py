@@ -31,7 +31,7 @@ class Nameserver:
     def __call__(self, query: Message, _transport: str) -> list[bytes]:
         if self.mood == "silent":
             return []
-        name = query.question[0].name.to_text(omit_final_dot=True)
+        name = query.question[0].name.to_text(omit_final_dot=True).lower()
         response = make_response(query, recursion_available=True)
         if self.mood == "servfail":
             response.set_rcode(dns.rcode.SERVFAIL)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from monitor.check import DnsStatus, Question
 from monitor.world.clock import SystemClock
-from monitor.world.dns.resolver import Nameserver, Resolver, system_nameservers
+from monitor.world.dns.nameserver import Nameserver, system_nameservers
+from monitor.world.dns.resolver import Resolver
 from monitor.world.fake import FakeClock
 from tests.world.loopback import DnsServer, Script, StartDns, StartTcp
 
@@ -444,7 +445,7 @@ async def test_many_questions_keep_their_order_and_their_number_in_flight(
     dns_server: StartDns,
 ) -> None:
     def script(query: Message, transport: str) -> list[bytes]:
-        name = query.question[0].name.to_text()
+        name = query.question[0].name.to_text().lower()
         return says(f"{name} 60 IN TXT {name}")(query, transport)
 
     server = await dns_server(script)
@@ -468,7 +469,7 @@ async def test_a_question_that_waited_for_its_slot_has_all_of_its_time(
     dns_server: StartDns,
 ) -> None:
     def script(query: Message, transport: str) -> list[bytes]:
-        first = query.question[0].name.to_text() == "first."
+        first = query.question[0].name.to_text().lower() == "first."
         return [] if first else says("second. 60 IN A 192.0.2.1")(query, transport)
 
     client = resolver(await dns_server(script), timeout=0.4, in_flight=1)

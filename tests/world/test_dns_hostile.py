@@ -13,7 +13,8 @@ from dns.message import Message
 
 from monitor.check import DnsStatus, Question
 from monitor.world.clock import SystemClock
-from monitor.world.dns.message import query_for, read_answer
+from monitor.world.dns.message import read_answer
+from monitor.world.dns.query import query_for
 from monitor.world.dns.resolver import Resolver
 from tests.world.loopback import DnsServer, Script, StartDns, _Datagrams
 

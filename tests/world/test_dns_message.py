@@ -20,12 +20,11 @@ from monitor.check import DnsStatus, Question
 from monitor.world.dns.frame import MOST_IN_MESSAGE, MOST_STRINGS
 from monitor.world.dns.message import (
     MOST_RECORDS,
-    Asking,
     NotOursError,
     TruncatedError,
-    query_for,
     read_answer,
 )
+from monitor.world.dns.query import Asking, query_for
 from tests.protocol.limits import MEMORY, SECONDS, in_time, memory, seconds
 
 LABELS = st.text("aBz09-_ *@é\x00\\.", min_size=1, max_size=64)

@@ -19,9 +19,9 @@ from monitor.world.dns.message import (
     NotOursError,
     TruncatedError,
     answer_of,
-    query_for,
     read_answer,
 )
+from monitor.world.dns.query import query_for
 
 LABEL = st.from_regex(r"\A[a-zA-Z0-9_-]{1,20}\Z")
 NAME = st.lists(LABEL, min_size=1, max_size=5).map(".".join)

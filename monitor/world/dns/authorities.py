@@ -19,17 +19,10 @@ from monitor.check import (
     ServerAnswer,
 )
 from monitor.check.dns import every_record
-from monitor.world.dns.exchange import over_udp
-from monitor.world.dns.message import (
-    Asking,
-    answer_of,
-    failed,
-    name_text,
-    query_for,
-    read_message,
-    record_text,
-)
-from monitor.world.dns.wire import Nameserver
+from monitor.world.dns.exchange import exchanged
+from monitor.world.dns.message import answer_of, failed, name_text, read_message, record_text
+from monitor.world.dns.nameserver import Nameserver
+from monitor.world.dns.query import Asking, query_for
 from monitor.world.guard import AddressGuard
 
 MOST_SERVERS = 13
@@ -188,7 +181,7 @@ class AuthorityWatch:
 
         Raises:
             PermissionError: we may not connect there.
-            ...: what `over_udp` raises.
+            ...: what `exchanged` raises.
         """
         if refusal := self._guard.permit(address):
             raise PermissionError(refusal)
@@ -203,7 +196,7 @@ async def _twice(question: Question, server: Nameserver) -> Message:
     query = query_for(question, Asking.AUTHORITATIVE)
     half = SERVER_SECONDS / 2
     exchange = partial(
-        over_udp, query, server, half, partial(read_message, query), tcp_seconds=SERVER_SECONDS
+        exchanged, query, server, half, partial(read_message, query), tcp_seconds=SERVER_SECONDS
     )
     try:
         return await exchange()

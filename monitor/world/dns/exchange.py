@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from monitor.world.dns.message import NotOursError, Query, TruncatedError
-from monitor.world.dns.wire import Nameserver, tcp_reply, udp_replies
-
-_QUICKLY_READ = 4096
-"""Bytes of a response that are parsed on the spot."""
+from monitor.world.dns.message import NotOursError, TruncatedError
+from monitor.world.dns.nameserver import Nameserver
+from monitor.world.dns.pace import Deadlines
+from monitor.world.dns.query import Query
+from monitor.world.dns.tcp import over_tcp
+from monitor.world.dns.udp import Sent, UdpChannel
 
 _Read = TypeVar("_Read")
 
 
-async def over_udp(
+async def exchanged(
     query: Query,
     server: Nameserver,
     seconds: float,
@@ -29,33 +30,40 @@ async def over_udp(
         TimeoutError: there was no response in time.
         OSError, EOFError: the server cannot be reached, or hung up.
     """
+    loop = asyncio.get_running_loop()
+    deadlines = Deadlines()
+    channel = UdpChannel(server, deadlines, sockets=1)
+    response: asyncio.Future[_Read] = loop.create_future()
     try:
-        async with asyncio.timeout(seconds), udp_replies(query.wire, server) as next_reply:
-            while True:
-                wire = await next_reply()
-                try:
-                    return await _read_whole(wire, read)
-                except NotOursError:
-                    continue  # forged or broken: the true one may follow (CVE-2023-29483)
+        channel.ask(Sent(query, _Awaited(read, response), seconds), loop)
+        return await response
     except TruncatedError:
         return await over_tcp(query, server, tcp_seconds, read)
+    finally:
+        channel.close()
+        deadlines.close()
 
 
-async def over_tcp(
-    query: Query, server: Nameserver, seconds: float, read: Callable[[bytes], _Read]
-) -> _Read:
-    """The same over TCP.
+class _Awaited(Generic[_Read]):
+    """Implements `monitor.world.dns.udp.Asker` with a future."""
 
-    Raises:
-        NotOursError, TruncatedError: the response is none, or is still not whole.
-        TimeoutError, OSError, EOFError: as above.
-    """
-    async with asyncio.timeout(seconds):
-        return await _read_whole(await tcp_reply(query.wire, server), read)
+    def __init__(self, read: Callable[[bytes], _Read], future: asyncio.Future[_Read]) -> None:
+        self._read = read
+        self.future = future
 
+    def replied(self, _sent: Sent, wire: bytes) -> None:
+        if self.future.done():
+            return
+        try:
+            self.future.set_result(self._read(wire))
+        except NotOursError:
+            return  # forged or broken: the true one may follow (CVE-2023-29483)
+        except Exception as error:  # noqa: BLE001 - told to who waits
+            self.future.set_exception(error)
 
-async def _read_whole(wire: bytes, read: Callable[[bytes], _Read]) -> _Read:
-    if len(wire) <= _QUICKLY_READ:
-        return read(wire)
-    # A large response can be made to cost a second of parsing, which must not hold up the others.
-    return await asyncio.to_thread(read, wire)
+    def silent(self) -> None:
+        self.unreached(TimeoutError())
+
+    def unreached(self, error: OSError) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)

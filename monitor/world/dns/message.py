@@ -1,10 +1,6 @@
-"""DNS messages: a question to a query, a response to a `DnsAnswer`. Pure; dnspython does the wire format."""
+"""DNS responses: from bytes to a `DnsAnswer`. Pure; dnspython does the wire format."""
 
-import secrets
 import struct
-from dataclasses import dataclass
-from enum import Enum
-from functools import cache
 from ipaddress import ip_address
 
 import dns.edns
@@ -24,109 +20,29 @@ import dns.rdtypes.nsbase
 import dns.rrset
 
 from monitor.check import DnsAnswer, DnsStatus, Question, Signature
-from monitor.world.dns.frame import LONGEST_LABEL, UnfitError, name_end, readable
+from monitor.world.dns.frame import UnfitError, name_end, readable
+from monitor.world.dns.query import IN, ONE, Query, labels, rdata_type
 
-PAYLOAD = 1232
-"""EDNS buffer size in bytes: no fragments on any usual path (dnsflagday.net/2020)."""
 LONGEST_CHAIN = 16
 """CNAMEs followed in one answer."""
 MOST_SIGNATURES = 16
 MOST_RECORDS = 256
 """Records of one set. A message ends at 64 KiB, which bounds the text of a TXT set too."""
 
-_HEADER = 12
-_QR, _QR_AND_OPCODE, _TC = 0x80, 0xF8, 0x02
+_TC = 0x02
 _LONGEST_REASON = 200
 _AD = 0x20
 _PLAIN_OPT = 11
-_NO_ANSWER_ONE_AUTHORITY = b"\0\0\0\1"
+_NOTHING, _ONE_AUTHORITY = b"\0\0\0\0", b"\0\0\0\1"
+_POINTER = 0xC0
+_RECORD = struct.Struct("!2xHHIH")
+_SHORTEST_SOA = 22
+"""Bytes: two names of the root, and five numbers."""
 _QUICK: dict[int, DnsStatus] = {
     dns.rcode.NOERROR: DnsStatus.NODATA,
     dns.rcode.NXDOMAIN: DnsStatus.NXDOMAIN,
 }
-_ONE = b"\0\1"
-_IN = 1
-_LONGEST_NAME = 253
-_WITHOUT_QUESTION = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED}
 _FAILURES = {dns.rcode.SERVFAIL: DnsStatus.SERVFAIL, dns.rcode.REFUSED: DnsStatus.REFUSED}
-
-
-class Asking(Enum):
-    """What kind of answer a query asks for, as header flags."""
-
-    RESOLVED = dns.flags.RD
-    """The resolver's own, validated where it validates."""
-    UNCHECKED = dns.flags.RD | dns.flags.CD
-    """The resolver's without validation (RFC 4035 §3.2.2)."""
-    AUTHORITATIVE = dns.flags.Flag(0)
-    """An authoritative server's own: no recursion wanted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A query as it goes out. Written and recognized without dnspython: there are very many of them."""
-
-    wire: bytes
-    question_end: int
-
-    def is_answered_by(self, wire: bytes) -> bool:
-        """Whether this is a response, to this query (RFC 5452 §9.1): its id and its question."""
-        return (
-            wire[:2] == self.wire[:2]
-            and len(wire) >= self.question_end
-            and wire[2] & _QR_AND_OPCODE == _QR
-            and wire[4:6] == _ONE
-            and wire[_HEADER : self.question_end].lower()
-            == self.wire[_HEADER : self.question_end].lower()
-        )
-
-    def is_refused_by(self, wire: bytes) -> bool:
-        """Whether this is a response without a question, as servers send that refuse to read one."""
-        header = len(wire) >= _HEADER and wire[:2] == self.wire[:2] and wire[4:6] == b"\0\0"
-        return header and wire[2] & _QR_AND_OPCODE == _QR and wire[3] & 0xF in _WITHOUT_QUESTION
-
-
-def query_for(question: Question, asking: Asking = Asking.RESOLVED) -> Query:
-    """The query, with a random id, and DO so that AD is set (RFC 6840 §5.8).
-
-    Raises:
-        ValueError: the name or the type cannot be asked for.
-    """
-    asked = _wire_name(question.name) + struct.pack("!2H", _rdata_type(question.rtype), _IN)
-    header = struct.pack("!6H", secrets.randbelow(1 << 16), asking.value, 1, 0, 0, 1)
-    wants_dnssec = 0 if asking is Asking.AUTHORITATIVE else int(dns.flags.DO)
-    # The OPT record (RFC 6891 §6.1.2): root name, type, payload size, extended flags, no options.
-    options = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, PAYLOAD, wants_dnssec, 0)
-    return Query(header + asked + options, len(header) + len(asked))
-
-
-def _labels(text: str) -> list[bytes]:
-    """The labels of an absolute name; none for the root."""
-    if text == ".":
-        return []
-    if not text.isascii() or not text.isprintable():
-        raise ValueError(f"{text[:80]!a} is not a DNS name: only printable ASCII")
-    labels = [label.encode("ascii") for label in text.removesuffix(".").split(".")]
-    if not all(labels):
-        raise ValueError(f"{text[:80]!a} is not a DNS name: an empty label")
-    if max(map(len, labels)) > LONGEST_LABEL or len(text) > _LONGEST_NAME:
-        raise ValueError(f"{text[:80]!a} is not a DNS name: too long (RFC 1035 §2.3.4)")
-    return labels
-
-
-def _wire_name(text: str) -> bytes:
-    return b"".join(len(label).to_bytes() + label for label in (*_labels(text), b""))
-
-
-@cache
-def _rdata_type(text: str) -> dns.rdatatype.RdataType:
-    try:
-        rdtype = dns.rdatatype.from_text(text)
-    except (dns.exception.DNSException, ValueError):
-        raise ValueError(f"{text[:20]!a} is not a DNS record type") from None
-    if dns.rdatatype.is_metatype(rdtype):
-        raise ValueError(f"{text[:20]!a} is not a type of records")
-    return rdtype
 
 
 class NotOursError(Exception):
@@ -154,35 +70,43 @@ def read_answer(question: Question, query: Query, wire: bytes) -> DnsAnswer:
 
 
 def _quick_negative(question: Question, query: Query, wire: bytes) -> DnsAnswer | None:
-    """The commonest answers of all: that there is nothing, with one SOA record; None for every other.
+    """The commonest answers of all: that there is nothing, with one SOA record or none; None for every other.
 
-    The same as `answer_of` says of them, at a tenth of its cost.
+    The same as `answer_of` says of them, at a tenth of its cost. Nothing but the TTL is read of the SOA.
     """
-    if wire[6:10] != _NO_ANSWER_ONE_AUTHORITY or not query.is_answered_by(wire):
+    status = _QUICK.get(wire[3] & 0xF) if len(wire) >= query.question_end else None
+    if status is None or wire[6:8] != b"\0\0" or wire[2] & _TC or not query.is_answered_by(wire):
         return None
-    rcode = wire[3] & 0xF
-    if wire[2] & _TC or rcode not in _QUICK:
+    ttl, end = 0, query.question_end
+    if wire[6:10] == _ONE_AUTHORITY:
+        ttl, end = _soa(wire, end)
+    elif wire[6:10] != _NOTHING:
         return None
-    try:
-        start = name_end(wire, query.question_end)
-        rdtype, rdclass, ttl, length = struct.unpack_from("!HHIH", wire, start)
-        names_end = name_end(wire, name_end(wire, start + 10))
-    except (ValueError, struct.error):
+    if end < 0 or not _only_options(wire, end):
         return None
-    end = start + 10 + length
-    # A TTL with the highest bit set is zero (RFC 2181 §8); the SOA's names end before its five numbers.
-    if (rdtype, rdclass) != (dns.rdatatype.SOA, _IN) or ttl >> 31 or end > len(wire):
-        return None
-    if names_end + 20 != end or not _only_options(wire, end):
-        return None
-    (minimum,) = struct.unpack_from("!I", wire, end - 4)
+    name = question.name
     return DnsAnswer(
         question,
-        _QUICK[rcode],
-        ttl=min(ttl, minimum),
+        status,
+        ttl=ttl,
         authenticated=bool(wire[3] & _AD),
-        canonical_name=question.name.lower().removesuffix(".") or ".",
+        canonical_name=name.lower().removesuffix(".") or ".",
     )
+
+
+def _soa(wire: bytes, at: int) -> tuple[int, int]:
+    """How long nothing may be kept (RFC 2308 §5), and where the SOA record at `at` ends; (0, -1): it is none."""
+    try:
+        start = at if wire[at] >= _POINTER else name_end(wire, at) - 2
+        rdtype, rdclass, ttl, length = _RECORD.unpack_from(wire, start)
+        end = start + 2 + 10 + length
+        # A TTL with the highest bit set is zero (RFC 2181 §8).
+        is_soa = rdtype == dns.rdatatype.SOA and rdclass == IN and length >= _SHORTEST_SOA
+        if not is_soa or ttl >> 31 or end > len(wire):
+            return 0, -1
+        return min(ttl, int.from_bytes(wire[end - 4 : end])), end
+    except (IndexError, ValueError, struct.error):
+        return 0, -1
 
 
 def _only_options(wire: bytes, at: int) -> bool:
@@ -192,7 +116,7 @@ def _only_options(wire: bytes, at: int) -> bool:
         return not rest
     is_plain = len(rest) == _PLAIN_OPT and rest[:3] == b"\0\0\x29" and rest[9:] == b"\0\0"
     # The extended part of the response code, and the version, are both zero (RFC 6891 §6.1.3).
-    return wire[10:12] == _ONE and is_plain and rest[5:7] == b"\0\0"
+    return wire[10:12] == ONE and is_plain and rest[5:7] == b"\0\0"
 
 
 def read_message(query: Query, wire: bytes) -> dns.message.Message:
@@ -260,8 +184,8 @@ def _follow(
     Raises:
         ValueError: the chain is too long or turns in a circle.
     """
-    owner = dns.name.Name([*_labels(question.name), b""])
-    rdtype = _rdata_type(question.rtype)
+    owner = dns.name.Name([*labels(question.name), b""])
+    rdtype = rdata_type(question.rtype)
     ttl, seen = 2**31, {owner}
     while True:
         records = _rrset(response, owner, rdtype)

@@ -1,82 +1,45 @@
 """The resolver: asks the configured nameservers, bounded in time and number, past forged and broken answers."""
 
 import asyncio
-import itertools
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from ipaddress import ip_address
-from pathlib import Path
 
 from monitor.check import Clock, DnsAnswer, DnsStatus, Question
 from monitor.world.dns.cache import AnswerCache
-from monitor.world.dns.exchange import over_tcp, over_udp
-from monitor.world.dns.message import Asking, Query, failed, query_for, read_answer
-from monitor.world.dns.wire import Nameserver
+from monitor.world.dns.flight import Flight, Itinerary
+from monitor.world.dns.message import failed
+from monitor.world.dns.nameserver import RESOLV_CONF, Nameserver, system_nameservers
+from monitor.world.dns.pace import Deadlines
+from monitor.world.dns.query import Asking
+from monitor.world.dns.udp import UdpChannel
 
-IN_FLIGHT = 200
+IN_FLIGHT = 1000
 """Questions on their way at once, in the whole resolver and within one `ask_many`."""
 CACHE_SIZE = 10_000
-RESOLV_CONF = Path("/etc/resolv.conf")
 
-_WAITS = (1, 1, 2, 4)
-"""Shares of a question's time that its attempts get: lost packets are repeated soon, slow answers awaited."""
-_COST = {DnsStatus.TIMEOUT: 1, DnsStatus.SERVFAIL: 2}
-"""What a failure takes from a server's tries: silence one, a passing failure half, a refusal all."""
 _WAITING = 3
 """How many times a question's own time it waits for a slot."""
 WAITED_IN_VAIN = "waited in vain for a free slot: too many questions at once"
+_CLOSED = "the resolver was closed meanwhile"
 _NO_NAMESERVER = f"no nameserver: none is configured and {RESOLV_CONF} names none"
 
 
-def system_nameservers(path: Path = RESOLV_CONF) -> tuple[Nameserver, ...]:
-    """Those that resolv.conf(5) names, in its order; none where it cannot be read."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ()
-    words = [line.split() for line in lines]
-    found = []
-    for value in (w[1] for w in words if len(w) > 1 and w[0] == "nameserver"):
-        try:
-            found.append(Nameserver(str(ip_address(value))))
-        except ValueError:
-            continue
-    return tuple(found)
+class Route:
+    """One way to ask: an itinerary, and what is on it now."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """Which nameservers are asked, in order, for which kind of answer, and whether over TCP only."""
-
-    servers: tuple[Nameserver, ...]
-    tcp: bool = False
-    asking: Asking = Asking.RESOLVED
-
-    def other(self) -> "_Route":
-        """The next nameserver first, or TCP where there is only one."""
-        if len(self.servers) > 1:
-            return replace(self, servers=(*self.servers[1:], self.servers[0]))
-        return replace(self, tcp=True)
-
-    def unchecked(self) -> "_Route":
-        """The same, with validation disabled."""
-        return replace(self, asking=Asking.UNCHECKED)
-
-    def attempts(self, seconds: float) -> Iterator[tuple[Nameserver, float]]:
-        """Each nameserver in turn, in rounds, with the seconds that it may take; `seconds` in all."""
-        whole = sum(_WAITS) * max(1, len(self.servers))
-        for share, server in itertools.product(_WAITS, self.servers):
-            yield server, seconds * share / whole
+    def __init__(self, itinerary: Itinerary) -> None:
+        self.itinerary = itinerary
+        self.flights: dict[Question, Flight] = {}
 
 
 class Resolver:
     """Implements `monitor.check.DnsClient` and hands out others that see past its cache.
 
     `ask` answers within `timeout` seconds, retries included, from when a slot is free; for that it waits
-    three times as long at most. Identical
-    questions in flight share one query. `queries` counts finished questions by status.
+    three times as long at most. Identical questions in flight share one query. `queries` counts finished
+    questions by status.
 
     Raises:
         ValueError: a nameserver is not an address with an optional port.
@@ -95,10 +58,28 @@ class Resolver:
         self.nameservers = tuple(map(Nameserver.parse, nameservers)) or system_nameservers()
         self._timeout = timeout
         self._cache = AnswerCache(size=cache_size, clock=clock)
-        self._slots = asyncio.Semaphore(in_flight)
-        self._flights: dict[tuple[Question, _Route], asyncio.Task[DnsAnswer]] = {}
-        self._route = _Route(self.nameservers)
+        self._free = in_flight
+        self._queue: deque[_Queued] = deque()
+        self._deadlines = Deadlines()
+        self._channels = tuple(UdpChannel(each, self._deadlines) for each in self.nameservers)
+        self._route = self._way(self._channels)
+        # The next nameserver first, or TCP where there is only one.
+        others = (*self._channels[1:], *self._channels[:1])
+        self._other = self._way(others, tcp=len(others) == 1)
+        self._unchecked = {
+            route: self._way(channels, tcp=route.itinerary.tcp, asking=Asking.UNCHECKED)
+            for route, channels in ((self._route, self._channels), (self._other, others))
+        }
         self._main = DnsView(self, self._route)
+
+    def _way(
+        self,
+        channels: tuple[UdpChannel, ...],
+        *,
+        tcp: bool = False,
+        asking: Asking = Asking.RESOLVED,
+    ) -> Route:
+        return Route(Itinerary.through(channels, self._timeout, tcp=tcp, asking=asking))
 
     async def ask(self, name: str, rtype: str) -> DnsAnswer:
         """The answer, from the cache where it is there."""
@@ -118,107 +99,87 @@ class Resolver:
 
     def other_path(self) -> "DnsView":
         """As `fresh`, by the next nameserver first, or over TCP where there is only one."""
-        return DnsView(self, self._route.other(), memo={}, cached=False)
+        return DnsView(self, self._other, memo={}, cached=False)
+
+    def unchecked(self, route: Route) -> Route:
+        """The same way, with validation disabled."""
+        return self._unchecked[route]
 
     async def aclose(self) -> None:
         """Give up on what is in flight: its answers are errors."""
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        for route in (self._route, self._other, *self._unchecked.values()):
+            for flight in list(route.flights.values()):
+                flight.land(failed(flight.question, DnsStatus.ERROR, _CLOSED))
+        for channel in self._channels:
+            channel.close()
+        self._deadlines.close()
+        # Connections over TCP that were cancelled see it now.
+        await asyncio.sleep(0)
 
-    def start(
-        self, question: Question, route: _Route, *, cached: bool
-    ) -> asyncio.Future[DnsAnswer]:
-        """The answer to come. Not to be cancelled: others may wait for it too."""
-        kept = self._cache.get(question) if cached else None
-        if kept is not None:
-            done = asyncio.get_running_loop().create_future()
-            done.set_result(kept)
-            return done
-        key = (question, route)
-        flight = self._flights.get(key)
+    def kept(self, question: Question) -> DnsAnswer | None:
+        """The answer in the cache."""
+        return self._cache.get(question)
+
+    def flight(self, question: Question, route: Route) -> Flight:
+        """The question on its way, which others may wait for too."""
+        flight = route.flights.get(question)
         if flight is None:
-            flight = asyncio.create_task(self._answer(question, route))
-            self._flights[key] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+            flight = Flight(question, route.itinerary, partial(self._landed, route))
+            route.flights[question] = flight
+            self._begin(flight)
         return flight
 
-    async def _answer(self, question: Question, route: _Route) -> DnsAnswer:
-        if not route.servers:
-            answer = failed(question, DnsStatus.ERROR, _NO_NAMESERVER)
+    def _begin(self, flight: Flight) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._channels:
+            flight.land(failed(flight.question, DnsStatus.ERROR, _NO_NAMESERVER))
+        elif self._free > 0:
+            self._free -= 1
+            flight.start(loop)
         else:
-            try:
-                answer = await self._within_limit(question, route)
-            except ValueError as error:  # it cannot be asked
-                return failed(question, DnsStatus.ERROR, str(error))
+            queued = _Queued(flight)
+            self._queue.append(queued)
+            self._deadlines.start(queued, _WAITING * self._timeout, loop)
+
+    def _landed(self, route: Route, flight: Flight, answer: DnsAnswer) -> None:
+        route.flights.pop(flight.question, None)
         self.queries[answer.status] += 1
-        if route == self._route:
+        if route is self._route:
             self._cache.put(answer)
-        return answer
+        if not flight.started:
+            return
+        while self._queue:
+            queued = self._queue.popleft()
+            if not queued.over:
+                queued.over = True
+                queued.flight.start(asyncio.get_running_loop())
+                return
+        self._free += 1
 
-    async def _within_limit(self, question: Question, route: _Route) -> DnsAnswer:
-        try:
-            async with asyncio.timeout(_WAITING * self._timeout):
-                await self._slots.acquire()
-        except TimeoutError:
-            return failed(question, DnsStatus.ERROR, WAITED_IN_VAIN)
-        names = ", ".join(map(str, route.servers))
-        reason = f"no answer from {names} within {self._timeout:g} s"
-        try:
-            # From here on: a question that waited long for its slot is answered no slower than others.
-            async with asyncio.timeout(self._timeout):
-                answer = await self._exchange(question, route)
-        except TimeoutError:
-            return failed(question, DnsStatus.TIMEOUT, reason)
-        finally:
-            self._slots.release()
-        return replace(answer, reason=reason) if answer.status is DnsStatus.TIMEOUT else answer
 
-    async def _exchange(self, question: Question, route: _Route) -> DnsAnswer:
-        failure = failed(question, DnsStatus.TIMEOUT, "")
-        tries = Counter(dict.fromkeys(route.servers, len(_WAITS)))
-        for server, seconds in route.attempts(self._timeout):
-            if tries[server] <= 0:
-                continue
-            query = query_for(question, route.asking)
-            answer = await self._attempt(question, query, server, seconds, tcp=route.tcp)
-            if answer.known:
-                return answer
-            tries[server] -= _COST.get(answer.status, len(_WAITS))
-            if answer.status is not DnsStatus.TIMEOUT and not failure.reason:
-                failure = answer
-            if max(tries.values()) <= 0:
-                break
-        return failure
+class _Queued:
+    """A question that waits for a slot. Implements `monitor.world.dns.pace.Timed`."""
 
-    async def _attempt(
-        self, question: Question, query: Query, server: Nameserver, seconds: float, *, tcp: bool
-    ) -> DnsAnswer:
-        try:
-            read = partial(read_answer, question, query)
-            if tcp:
-                answer = await over_tcp(query, server, seconds, read)
-            else:
-                tcp_seconds = max(seconds, self._timeout / 4)
-                answer = await over_udp(query, server, seconds, read, tcp_seconds=tcp_seconds)
-        except TimeoutError:
-            return failed(question, DnsStatus.TIMEOUT, "")
-        except Exception as error:  # noqa: BLE001 - whatever a server sends, the look goes on
-            text = str(error) or type(error).__name__
-            return failed(question, DnsStatus.ERROR, f"{server}: {text[:200]}")
-        return answer if answer.known else replace(answer, reason=f"{server} {answer.reason}")
+    __slots__ = ("flight", "over")
+
+    def __init__(self, flight: Flight) -> None:
+        self.flight = flight
+        self.over = False
+
+    def overdue(self) -> None:
+        self.over = True
+        self.flight.land(failed(self.flight.question, DnsStatus.ERROR, WAITED_IN_VAIN))
 
 
 class DnsView:
-    """Implements `monitor.check.DnsClient`: the resolver through one route, past its cache or not."""
+    """Implements `monitor.check.DnsClient`: the resolver by one route, past its cache or not."""
 
     def __init__(
         self,
         resolver: Resolver,
-        route: _Route,
+        route: Route,
         *,
-        memo: dict[Question, asyncio.Future[DnsAnswer]] | None = None,
+        memo: dict[Question, Flight | DnsAnswer] | None = None,
         cached: bool = True,
     ) -> None:
         self._resolver = resolver
@@ -228,42 +189,88 @@ class DnsView:
 
     def unchecked(self) -> "DnsView":
         """A client that asks by the same route, anew and without validation (RFC 4035 §3.2.2)."""
-        return DnsView(self._resolver, self._route.unchecked(), memo={}, cached=False)
+        route = self._resolver.unchecked(self._route)
+        return DnsView(self._resolver, route, memo={}, cached=False)
 
     async def ask(self, name: str, rtype: str) -> DnsAnswer:
         """The answer, within the resolver's time limit."""
         question = Question(name, rtype)
-        flight = self._start(_normal(question))
-        try:
-            # Shielded: who else waits for the same query must not lose it with us.
-            answer = await asyncio.shield(flight)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not flight.cancelled() or (task is not None and task.cancelling()):
-                raise
-            return failed(question, DnsStatus.ERROR, "the resolver was closed meanwhile")
+        landed: asyncio.Future[DnsAnswer] = asyncio.get_running_loop().create_future()
+        self.begin(question, partial(_settle, landed))
+        answer = await landed
         return answer if answer.question == question else replace(answer, question=question)
 
     async def ask_many(self, questions: Sequence[Question]) -> list[DnsAnswer]:
         """The answers in the order of the questions; a question's time starts when its turn comes."""
-        slots = asyncio.Semaphore(IN_FLIGHT)
+        return await _Batch(self, questions).answers()
 
-        async def one(question: Question) -> DnsAnswer:
-            async with slots:
-                return await self.ask(question.name, question.rtype)
+    def begin(self, question: Question, take: Callable[[DnsAnswer], None]) -> None:
+        """Have `take` called with the answer: now where it is known, else once it has landed."""
+        question = _normal(question)
+        memo = self._memo
+        known: Flight | DnsAnswer | None = memo.get(question) if memo is not None else None
+        if known is None:
+            known = self._resolver.kept(question) if self._cached else None
+            if known is None:
+                known = self._resolver.flight(question, self._route)
+            if memo is not None:
+                memo[question] = known
+        if isinstance(known, DnsAnswer):
+            take(known)
+        else:
+            known.then(take)
 
-        return list(await asyncio.gather(*map(one, questions)))
 
-    def _start(self, question: Question) -> asyncio.Future[DnsAnswer]:
-        if self._memo is None:
-            return self._resolver.start(question, self._route, cached=self._cached)
-        answer = self._memo.get(question)
-        if answer is None:
-            answer = self._resolver.start(question, self._route, cached=self._cached)
-            self._memo[question] = answer
-        return answer
+class _Batch:
+    """Many questions, and one future for all of them."""
+
+    def __init__(self, view: DnsView, questions: Sequence[Question]) -> None:
+        self._view = view
+        self._questions = questions
+        self._answers: list[DnsAnswer | None] = [None] * len(questions)
+        self._begun = 0
+        self._left = len(questions)
+        self._feeding = False
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def answers(self) -> list[DnsAnswer]:
+        """All of them, in order."""
+        self._feed()
+        if self._left:
+            await self._done
+        return [answer for answer in self._answers if answer is not None]
+
+    def _feed(self) -> None:
+        """Begin more, so that no more than `IN_FLIGHT` are on their way."""
+        self._feeding = True
+        total = len(self._questions)
+        while self._begun < total and self._begun + self._left - total < IN_FLIGHT:
+            number = self._begun
+            self._begun += 1
+            self._view.begin(self._questions[number], partial(self._take, number))
+        self._feeding = False
+
+    def _take(self, number: int, answer: DnsAnswer) -> None:
+        question = self._questions[number]
+        same = answer.question == question
+        self._answers[number] = answer if same else replace(answer, question=question)
+        self._left -= 1
+        if self._left == 0:
+            if not self._done.done():
+                self._done.set_result(None)
+        elif not self._feeding and not self._done.done():
+            self._feed()
+
+
+def _settle(landed: asyncio.Future[DnsAnswer], answer: DnsAnswer) -> None:
+    if not landed.done():
+        landed.set_result(answer)
 
 
 def _normal(question: Question) -> Question:
-    name = question.name.lower()
-    return Question(name if name == "." else name.removesuffix("."), question.rtype.upper())
+    name, rtype = question.name.lower(), question.rtype.upper()
+    if name != ".":
+        name = name.removesuffix(".")
+    if name == question.name and rtype == question.rtype:
+        return question
+    return Question(name, rtype)

@@ -1,0 +1,207 @@
+"""One question on its way to its answer: from server to server, over UDP, and over TCP where that is needed."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from monitor.check import DnsAnswer, DnsStatus, Question
+from monitor.world.dns.message import NotOursError, TruncatedError, failed, read_answer
+from monitor.world.dns.query import Asking, query_for
+from monitor.world.dns.tcp import over_tcp
+from monitor.world.dns.udp import Sent, UdpChannel
+
+_WAITS = (1, 1, 2, 4)
+"""Shares of a question's time that its attempts get: lost packets are repeated soon, slow answers awaited."""
+_COST = {DnsStatus.TIMEOUT: 1, DnsStatus.SERVFAIL: 2}
+"""What a failure takes from a server's tries: silence one, a passing failure half, a refusal all."""
+_PROOFS_OF_FOLDING = 3
+"""Responses in another case, and none in ours, before a server is taken for one that does not keep it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Itinerary:
+    """How a question is asked: whom, in which order and for how long each; `seconds` are those of it all."""
+
+    attempts: tuple[tuple[UdpChannel, float], ...]
+    seconds: float
+    tcp: bool
+    asking: Asking
+
+    @classmethod
+    def through(
+        cls, channels: tuple[UdpChannel, ...], seconds: float, *, tcp: bool, asking: Asking
+    ) -> "Itinerary":
+        """Each server in turn, in rounds; over TCP only where `tcp`."""
+        whole = sum(_WAITS) * max(1, len(channels))
+        attempts = [(each, seconds * share / whole) for share in _WAITS for each in channels]
+        return cls(tuple(attempts), seconds, tcp, asking)
+
+    @property
+    def silence(self) -> str:
+        """What is said where nobody answers."""
+        servers = dict.fromkeys(str(channel.server) for channel, _ in self.attempts)
+        return f"no answer from {', '.join(servers)} within {self.seconds:g} s"
+
+
+class Flight:
+    """One question on its way; `answer` once it has landed. Implements `monitor.world.dns.udp.Asker`.
+
+    Whatever a server sends, it lands, within the seconds of its itinerary. `landed` hears of it first.
+    """
+
+    __slots__ = (
+        *("_attempt", "_channel", "_failure", "_itinerary", "_landed", "_loop", "_sent"),
+        *("_task", "_tries", "_until", "_waiting", "answer", "question", "started"),
+    )
+
+    def __init__(
+        self,
+        question: Question,
+        itinerary: Itinerary,
+        landed: "Callable[[Flight, DnsAnswer], None]",
+    ) -> None:
+        self.question = question
+        self.answer: DnsAnswer | None = None
+        self.started = False
+        self._itinerary = itinerary
+        self._landed = landed
+        self._attempt = 0
+        self._waiting: list[Callable[[DnsAnswer], None]] = []
+        self._failure: DnsAnswer | None = None
+        self._tries: Counter[UdpChannel] | None = None
+        self._sent: Sent | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def then(self, take: Callable[[DnsAnswer], None]) -> None:
+        """Call `take` with the answer; at once where it has landed."""
+        if self.answer is not None:
+            take(self.answer)
+        else:
+            self._waiting.append(take)
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Ask the first server."""
+        self.started = True
+        self._loop = loop
+        self._until = loop.time() + self._itinerary.seconds
+        self._ask_next()
+
+    def land(self, answer: DnsAnswer) -> None:
+        """This is the answer: nothing more is asked."""
+        if self.answer is not None:
+            return
+        self.answer = answer
+        if self._sent is not None:
+            self._sent.forget()
+        if self._task is not None:
+            self._task.cancel()
+        self._landed(self, answer)
+        for take in self._waiting:
+            take(answer)
+        self._waiting.clear()
+
+    # --- an attempt ---
+
+    def replied(self, sent: Sent, wire: bytes) -> None:
+        """A datagram with our id came from the server."""
+        channel = self._channel
+        try:
+            answer = read_answer(self.question, sent.query, wire)
+        except NotOursError:
+            if sent.query.is_folded_by(wire) and not channel.keeps_case:
+                channel.folded += 1
+                self._ask(mixed=False)
+            return  # forged or broken: the true one may follow (CVE-2023-29483)
+        except TruncatedError:
+            sent.forget()
+            self._ask_over_tcp()
+            return
+        if sent.query.mixed:
+            channel.keeps_case = True
+        if answer.known:
+            self.land(answer)
+        else:
+            sent.forget()
+            self._failed(replace(answer, reason=f"{channel.server} {answer.reason}"))
+
+    def silent(self) -> None:
+        """The server did not answer in time."""
+        self._failed(failed(self.question, DnsStatus.TIMEOUT, ""))
+
+    def unreached(self, error: OSError) -> None:
+        """The server cannot be reached."""
+        self._failed(self._broken(error))
+
+    def _ask_next(self) -> None:
+        attempts = self._itinerary.attempts
+        while self._attempt < len(attempts) and self._loop.time() < self._until:
+            self._channel, _ = attempts[self._attempt]
+            if self._tries is not None and self._tries[self._channel] <= 0:
+                self._attempt += 1
+                continue
+            if self._itinerary.tcp:
+                self._ask_over_tcp()
+            else:
+                self._ask(mixed=self._channel.folded < _PROOFS_OF_FOLDING)
+            return
+        silence = failed(self.question, DnsStatus.TIMEOUT, self._itinerary.silence)
+        self.land(self._failure or silence)
+
+    def _ask(self, *, mixed: bool) -> None:
+        if self._sent is not None:
+            self._sent.forget()
+        _, seconds = self._itinerary.attempts[self._attempt]
+        try:
+            query = query_for(self.question, self._itinerary.asking, mixed=mixed)
+        except ValueError as error:  # it cannot be asked
+            self.land(failed(self.question, DnsStatus.ERROR, str(error)))
+            return
+        self._sent = Sent(query, self, seconds)
+        try:
+            self._channel.ask(self._sent, self._loop)
+        except OSError as error:
+            self.unreached(error)
+
+    def _failed(self, failure: DnsAnswer) -> None:
+        if self._tries is None:
+            self._tries = Counter({c: len(_WAITS) for c, _ in self._itinerary.attempts})
+        self._tries[self._channel] -= _COST.get(failure.status, len(_WAITS))
+        if failure.status is not DnsStatus.TIMEOUT and self._failure is None:
+            self._failure = failure
+        self._attempt += 1
+        self._ask_next()
+
+    def _ask_over_tcp(self) -> None:
+        self._task = self._loop.create_task(self._over_tcp())
+
+    async def _over_tcp(self) -> None:
+        _, seconds = self._itinerary.attempts[self._attempt]
+        if not self._itinerary.tcp:
+            seconds = max(seconds, self._itinerary.seconds / 4)
+        answer = await self._answer_over_tcp(min(seconds, self._until - self._loop.time()))
+        self._task = None
+        if answer.known:
+            self.land(answer)
+        elif answer.status is DnsStatus.TIMEOUT:
+            self.silent()
+        else:
+            self._failed(answer)
+
+    async def _answer_over_tcp(self, seconds: float) -> DnsAnswer:
+        server = self._channel.server
+        try:
+            query = query_for(self.question, self._itinerary.asking)
+            answer = await over_tcp(
+                query, server, seconds, partial(read_answer, self.question, query)
+            )
+        except TimeoutError:
+            return failed(self.question, DnsStatus.TIMEOUT, "")
+        except Exception as error:  # noqa: BLE001 - whatever a server sends, the look goes on
+            return self._broken(error)
+        return answer if answer.known else replace(answer, reason=f"{server} {answer.reason}")
+
+    def _broken(self, error: Exception) -> DnsAnswer:
+        text = str(error) or type(error).__name__
+        return failed(self.question, DnsStatus.ERROR, f"{self._channel.server}: {text[:200]}")

@@ -1,0 +1,200 @@
+"""All that one server is asked over UDP: many queries at once on a few sockets."""
+
+import asyncio
+import socket
+from collections import deque
+from contextlib import suppress
+from typing import Protocol
+
+from monitor.world.dns.nameserver import Nameserver
+from monitor.world.dns.pace import Deadlines, TokenBucket
+from monitor.world.dns.query import Query, random_id
+
+SOCKETS = 16
+"""A port is guessed among so many, and what arrives at once finds room: one socket's buffer holds a few hundred."""
+QUERIES_A_SOCKET = 20_000
+"""Then it makes room for one with another random port."""
+_LONGEST = 8192
+"""More than we say that we take (EDNS): what is cut off here is no response."""
+_AT_ONCE = 128
+"""Datagrams read at a time from one socket: a flood must not hold up all else."""
+_BURST = 200
+"""Queries sent at once to one server: rbldnsd's socket drops what is much more."""
+_RATE = 100_000.0
+"""Queries a second to one server."""
+
+
+class Asker(Protocol):
+    """Who waits for a response. Where it came, or nothing is awaited any more, `Sent.forget` is due."""
+
+    def replied(self, sent: "Sent", wire: bytes) -> None:
+        """A datagram that has the query's id. It may be forged, and the true one follow."""
+        ...
+
+    def silent(self) -> None:
+        """No response came in time."""
+        ...
+
+    def unreached(self, error: OSError) -> None:
+        """The server cannot be reached."""
+        ...
+
+
+class Sent:
+    """A query on its way, or waiting for its turn. Implements `monitor.world.dns.pace.Timed`."""
+
+    __slots__ = ("asker", "home", "over", "query", "seconds")
+
+    def __init__(self, query: Query, asker: Asker, seconds: float) -> None:
+        self.query = query
+        self.asker = asker
+        self.seconds = seconds
+        self.over = False
+        self.home: _Socket | None = None
+
+    def forget(self) -> None:
+        """No response is awaited any more."""
+        self.over = True
+        if self.home is not None:
+            self.home.forget(self)
+            self.home = None
+
+    def overdue(self) -> None:
+        """No response came in time."""
+        self.forget()
+        self.asker.silent()
+
+
+class UdpChannel:
+    """Connected sockets with random ports to one server: the kernel drops what comes from elsewhere.
+
+    `keeps_case`, `folds_case`: what is known of how it repeats the letters of a question; see `Query.mixed`.
+    """
+
+    def __init__(self, server: Nameserver, deadlines: Deadlines, *, sockets: int = SOCKETS) -> None:
+        self.server = server
+        self.keeps_case = False
+        self.folded = 0
+        self._deadlines = deadlines
+        self._most = sockets
+        self._sockets: deque[_Socket] = deque()
+        self._retired: set[_Socket] = set()
+        self._pace = TokenBucket(_RATE, _BURST)
+        self._held: deque[Sent] = deque()
+
+    def ask(self, sent: Sent, loop: asyncio.AbstractEventLoop) -> None:
+        """Send the query as soon as the server's pace allows; its time begins then.
+
+        Raises:
+            OSError: the server cannot be reached.
+        """
+        wait = self._pace.take(loop.time()) if not self._held else 1.0
+        if wait == 0.0:
+            self._send(sent, loop)
+            return
+        if not self._held:
+            loop.call_later(wait, self._release, loop)
+        self._held.append(sent)
+
+    def close(self) -> None:
+        """Close the sockets; what is on its way hears nothing any more."""
+        for each in (*self._sockets, *self._retired):
+            each.close()
+        self._sockets.clear()
+        self._retired.clear()
+        self._held.clear()
+
+    def _release(self, loop: asyncio.AbstractEventLoop) -> None:
+        while self._held:
+            if self._held[0].over:
+                self._held.popleft()
+                continue
+            wait = self._pace.take(loop.time())
+            if wait > 0.0:
+                loop.call_later(wait, self._release, loop)
+                return
+            sent = self._held.popleft()
+            try:
+                self._send(sent, loop)
+            except OSError as error:
+                sent.asker.unreached(error)
+
+    def _send(self, sent: Sent, loop: asyncio.AbstractEventLoop) -> None:
+        sockets = self._sockets
+        if len(sockets) < self._most:
+            sockets.appendleft(_Socket(self.server, loop))
+        elif sockets[0].queries >= QUERIES_A_SOCKET:
+            self._retire(sockets.popleft())
+            sockets.appendleft(_Socket(self.server, loop))
+        home = sockets[0]
+        sockets.rotate(-1)
+        home.send(sent)
+        self._deadlines.start(sent, sent.seconds, loop)
+
+    def _retire(self, old: "_Socket") -> None:
+        for idle in [each for each in self._retired if not each.waiting]:
+            idle.close()
+            self._retired.discard(idle)
+        self._retired.add(old)
+
+
+class _Socket:
+    """One connected socket. `waiting` holds who waits, by the query's id."""
+
+    __slots__ = ("_loop", "_socket", "queries", "waiting")
+
+    def __init__(self, server: Nameserver, loop: asyncio.AbstractEventLoop) -> None:
+        self.waiting: dict[bytes, Sent] = {}
+        self.queries = 0
+        self._loop = loop
+        family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            self._socket.connect((server.address, server.port))
+        except BaseException:
+            self._socket.close()
+            raise
+        loop.add_reader(self._socket, self._readable)
+
+    def send(self, sent: Sent) -> None:
+        query, waiting = sent.query, self.waiting
+        while (key := query.wire[:2]) in waiting:
+            query.wire = random_id() + query.wire[2:]
+        self.queries += 1
+        with suppress(BlockingIOError):  # a full buffer: as if it had been lost on its way
+            self._socket.send(query.wire)
+        sent.home = self
+        waiting[key] = sent
+
+    def forget(self, sent: Sent) -> None:
+        self.waiting.pop(sent.query.wire[:2], None)
+
+    def close(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+
+    def _readable(self) -> None:
+        """Read until nothing is left: a wake-up of the loop costs more than a datagram."""
+        receive, waiting = self._socket.recv, self.waiting
+        for _ in range(_AT_ONCE):
+            try:
+                wire = receive(_LONGEST)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._unreached(error)
+                return
+            sent = waiting.get(wire[:2])
+            if sent is not None:
+                sent.asker.replied(sent, wire)
+            if self._socket.fileno() < 0:
+                return
+
+    def _unreached(self, error: OSError) -> None:
+        """Nobody listens there (ICMP): all who wait here wait in vain."""
+        everyone = list(self.waiting.values())
+        self.waiting.clear()
+        for sent in everyone:
+            sent.home = None
+            sent.asker.unreached(error)
