@@ -227,7 +227,10 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A system that sends: an ESP account, a workspace tenant, an MTA, an application."""
+    """A system that sends: an ESP account, a workspace tenant, an MTA, an application.
+
+    It sends from each of its `addresses`, and from some of those in its `ranges` (CIDR).
+    """
 
     name: str
     domains: tuple[str, ...]
@@ -238,9 +241,11 @@ class Sender:
     platform_class: PlatformClass = PlatformClass.SMTP
     envelope_domains: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    ranges: tuple[str, ...] = ()
     pool: str = "dedicated"
     helo: str = ""
     dkim_selectors: tuple[str, ...] = ()
+    dkim_domains: tuple[str, ...] = ()
     streams: tuple[Stream, ...] = ()
 
 
@@ -271,7 +276,9 @@ class AddressTarget:
     """An address of mail. `domain` is the first domain that sends from it, `helo` the declared HELO name.
 
     `sends`: mail leaves from it straight to receivers. What is only known as a host that receives mail may
-    be on lists of addresses that should not send, and nobody minds.
+    be on lists of addresses that should not send, and nobody minds. `part_of` is the range or the SPF term
+    (`192.0.2.0/24`, `a:www.example.com`) that alone tells of it: then mail may leave from it, and nobody knows
+    whether any does. "" where the address itself is declared, or found as a mail host's.
     """
 
     address: Address
@@ -279,6 +286,7 @@ class AddressTarget:
     sender: str = ""
     helo: str = ""
     sends: bool = True
+    part_of: str = ""
 
     @property
     def name(self) -> str:
@@ -302,23 +310,22 @@ class HostTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkHostTarget:
-    """A host in the links of a domain's mail whose own domain is none of ours."""
+class NamedDomainTarget:
+    """A registrable domain that mail of `domain` names and that is not declared itself.
 
-    host: str
+    Its links lead there, its envelope senders are there, or its DKIM signatures say so (`d=`).
+    """
+
+    name: str
     domain: str
-
-    @property
-    def name(self) -> str:
-        """The host."""
-        return self.host
 
 
 @dataclass(frozen=True, slots=True)
 class SenderTarget:
     """A sender's mail under one domain, with what is declared of the sender.
 
-    `envelope_domains` are those of its envelope senders, empty where they are the domain itself.
+    `envelope_domains` are those of its envelope senders, empty where they are the domain itself. It sends
+    from each of its `addresses`, and from some of those in its `ranges` (CIDR).
     """
 
     sender: str
@@ -328,6 +335,7 @@ class SenderTarget:
     platform: str = "other"
     envelope_domains: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    ranges: tuple[str, ...] = ()
     helo: str = ""
     selectors: tuple[str, ...] = ()
 
@@ -345,7 +353,9 @@ class MonitorTarget:
     domain: str = ""
 
 
-Target = DomainTarget | AddressTarget | HostTarget | LinkHostTarget | SenderTarget | MonitorTarget
+Target = (
+    DomainTarget | AddressTarget | HostTarget | NamedDomainTarget | SenderTarget | MonitorTarget
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,5 +211,6 @@ def _sender(sender: SenderConfig) -> Sender:
         pool=sender.pool,
         helo=sender.helo,
         dkim_selectors=sender.dkim_selectors,
+        dkim_domains=sender.dkim_domains,
         streams=tuple(Stream(s.name, s.trigger, s.audience, s.owner) for s in sender.streams),
     )

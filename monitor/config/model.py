@@ -206,6 +206,8 @@ class SenderConfig(Section):
     """The name that it says in HELO."""
     dkim_selectors: tuple[Selector, ...] = ()
     """The selectors that it signs with."""
+    dkim_domains: tuple[DomainName, ...] = ()
+    """Domains that it signs as (`d=`) besides its own, looked up on blocklists."""
     streams: tuple[StreamConfig, ...] = ()
 
 

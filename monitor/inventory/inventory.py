@@ -16,15 +16,15 @@ from monitor.inventory.targets import (
     discovered_addresses,
     discovered_hosts,
     domain_target,
-    link_hosts,
+    named_domains,
     sender_targets,
 )
 from monitor.model import (
     AddressTarget,
     DomainTarget,
     HostTarget,
-    LinkHostTarget,
     MonitorTarget,
+    NamedDomainTarget,
     Role,
     Sender,
     SenderTarget,
@@ -41,7 +41,7 @@ class Inventory:
     domains: tuple[DomainTarget, ...]
     addresses: tuple[AddressTarget, ...]
     hosts: tuple[HostTarget, ...]
-    link_hosts: tuple[LinkHostTarget, ...]
+    named_domains: tuple[NamedDomainTarget, ...]
     senders: tuple[SenderTarget, ...]
     _by_name: Mapping[tuple[type[Target], str], Target] = field(
         init=False, repr=False, compare=False
@@ -53,7 +53,7 @@ class Inventory:
             *self.domains,
             *self.addresses,
             *self.hosts,
-            *self.link_hosts,
+            *self.named_domains,
             *self.senders,
         ]
         object.__setattr__(self, "_by_name", {(type(t), t.name): t for t in every})
@@ -82,7 +82,7 @@ class Inventory:
             DomainTarget: self.domains,
             AddressTarget: self.addresses,
             HostTarget: self.hosts,
-            LinkHostTarget: self.link_hosts,
+            NamedDomainTarget: self.named_domains,
             SenderTarget: self.senders,
             MonitorTarget: (MonitorTarget(),),
         }
@@ -119,7 +119,7 @@ def build(config: ValidConfig, discoveries: Mapping[str, Discovery]) -> Inventor
         domains=tuple(declared_domain(domain, senders[domain.name]) for domain in config.domains),
         addresses=_once([*declared_addresses(config), *discovered_addresses(config, discoveries)]),
         hosts=_once([*declared_hosts(config), *discovered_hosts(config, discoveries)]),
-        link_hosts=_once(link_hosts(config)),
+        named_domains=_once(named_domains(config)),
         senders=_once(sender_targets(config)),
     )
 

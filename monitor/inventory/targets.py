@@ -12,7 +12,7 @@ from monitor.model import (
     Domain,
     DomainTarget,
     HostTarget,
-    LinkHostTarget,
+    NamedDomainTarget,
     Role,
     Sender,
     SenderTarget,
@@ -116,13 +116,22 @@ def discovered_hosts(
             yield from (HostTarget(host, names.SMTP_PORT, domain.name) for host in found.mx_hosts)
 
 
-def link_hosts(config: ValidConfig) -> Iterable[LinkHostTarget]:
-    """Hosts in links that are under no declared domain."""
+def named_domains(config: ValidConfig) -> Iterable[NamedDomainTarget]:
+    """Domains that mail names without being declared, nor under a declared one: lists have domains, seldom hosts."""
     declared = {domain.name for domain in config.domains}
+    for name, domain in _names_in_mail(config):
+        registrable = registrable_domain(name) or name
+        if not names.is_address(name) and declared.isdisjoint({name, registrable}):
+            yield NamedDomainTarget(registrable, domain)
+
+
+def _names_in_mail(config: ValidConfig) -> Iterable[tuple[str, str]]:
+    """Each with the domain whose mail names it."""
     for domain in config.domains:
-        for host in domain.tracking_hosts:
-            if declared.isdisjoint({host, registrable_domain(host)}):
-                yield LinkHostTarget(host, domain.name)
+        yield from ((host, domain.name) for host in domain.tracking_hosts)
+    for sender in config.senders:
+        named = (*sender.envelope_domains, *sender.dkim_domains)
+        yield from ((name, sender.domains[0]) for name in named)
 
 
 def sender_targets(config: ValidConfig) -> Iterable[SenderTarget]:

@@ -18,8 +18,8 @@ from monitor.model import (
     AddressTarget,
     DomainTarget,
     HostTarget,
-    LinkHostTarget,
     MonitorTarget,
+    NamedDomainTarget,
     SenderTarget,
     Target,
 )
@@ -36,13 +36,14 @@ LOOKED_AT: Mapping[type[Target], str] = {
     DomainTarget: "each domain",
     AddressTarget: "each sending address",
     HostTarget: "each mail host and port",
-    LinkHostTarget: "each host in links that is under no domain of yours",
+    NamedDomainTarget: "each undeclared domain that mail names: in links, envelope senders, DKIM signatures",
     SenderTarget: "each sender under each of its domains",
     MonitorTarget: "the monitor itself",
 }
 CONFIRMED = {
     Confirm.AGAIN: "is confirmed by later looks, past every cache",
     Confirm.OTHER_PATH: "is confirmed by later looks on another path",
+    Confirm.OTHER_RESOLVER: "is confirmed by later looks, through another resolver where there is one",
     Confirm.NONE: "counts at once",
 }
 

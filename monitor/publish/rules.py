@@ -12,7 +12,7 @@ import yaml
 
 from monitor.check import About, Check
 from monitor.config.sections import Checks
-from monitor.model import AddressTarget, DomainTarget, HostTarget, LinkHostTarget, Target
+from monitor.model import AddressTarget, DomainTarget, HostTarget, NamedDomainTarget, Target
 from monitor.publish import folder
 from monitor.publish.folder import FolderError
 from monitor.publish.names import PREFIX, Metric, declared
@@ -27,7 +27,7 @@ DASHBOARD_BASE = "http://127.0.0.1:3000/d"
 WATCHDOG = "DeliverabilityWatchdog"
 """It always fires, so it is neither page nor ticket: its severity is `watchdog`, and Alertmanager sends it apart."""
 
-NEED_DNS: tuple[type[Target], ...] = (DomainTarget, AddressTarget, HostTarget, LinkHostTarget)
+NEED_DNS: tuple[type[Target], ...] = (DomainTarget, AddressTarget, HostTarget, NamedDomainTarget)
 """Targets that nobody can look at without a resolver; rules of checks that look at any get the label `needs: dns`."""
 
 SCRAPE_LABELS = frozenset({"job", "instance", "pod", "le"})

@@ -17,8 +17,8 @@ from monitor.model import (
     AddressTarget,
     DomainTarget,
     HostTarget,
-    LinkHostTarget,
     MonitorTarget,
+    NamedDomainTarget,
     Outcome,
     Role,
     SenderTarget,
@@ -46,7 +46,7 @@ KINDS: dict[str, type[Target]] = {
     "domains": DomainTarget,
     "addresses": AddressTarget,
     "hosts": HostTarget,
-    "links": LinkHostTarget,
+    "links": NamedDomainTarget,
     "mail": SenderTarget,
     "self": MonitorTarget,
 }
@@ -328,17 +328,27 @@ def test_a_check_to_be_asked_for_runs_only_where_it_is(
     assert config.checks["intrusive"].enabled is enabled
 
 
-def test_hosts_in_links_are_targets_where_their_domain_is_none_of_ours(configured: Any) -> None:
+def test_domains_that_mail_names_are_targets_where_they_are_none_of_ours(configured: Any) -> None:
+    """Of links, envelope senders and signatures; each once, with the first whose mail names it."""
     config = configured(
         """
 domains:
-  - {name: example.com, tracking_hosts: [click.example.com, links.platform.net, t.platform.net]}
+  - {name: example.com, tracking_hosts: [click.example.com, links.platform.net, t.platform.net, 192.0.2.7]}
   - {name: other.example, tracking_hosts: [links.platform.net, www.example.com]}
+  - {name: mail.third.example}
+senders:
+  - name: news
+    domains: [other.example, example.com]
+    envelope_domains: [em.other.example, bounces.sending.co.uk]
+    dkim_domains: [example.com, signing.net, d.platform.net]
+  - {name: late, domains: [mail.third.example], envelope_domains: [b.mail.third.example], dkim_domains: [signing.net]}
 """
     )
-    assert build(config, {}).link_hosts == (
-        LinkHostTarget("links.platform.net", "example.com"),
-        LinkHostTarget("t.platform.net", "example.com"),
+    assert build(config, {}).named_domains == (
+        NamedDomainTarget("platform.net", "example.com"),
+        NamedDomainTarget("sending.co.uk", "other.example"),
+        NamedDomainTarget("signing.net", "other.example"),
+        NamedDomainTarget("third.example", "mail.third.example"),
     )
 
 
