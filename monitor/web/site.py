@@ -19,12 +19,13 @@ from monitor.web.pages import Pages
 from monitor.web.replies import html_reply
 from monitor.web.runbooks import runbook_html
 from monitor.web.view import State
+from monitor.web.zones import zones_page
 
 FINDINGS_SHOWN: Final = 50
 
 
 class Site:
-    """`/`, `/domains/…`, `/runbooks/…` and the style sheet."""
+    """`/`, `/domains/…`, `/zones`, `/runbooks/…` and the style sheet."""
 
     def __init__(self, backend: Backend, pages: Pages) -> None:
         self._backend = backend
@@ -36,6 +37,7 @@ class Site:
             web.get("/", self.organisation),
             web.get("/domains/{name}", self.domain),
             web.post("/domains/{name}/drift/accept", self.accept_drift),
+            web.get("/zones", self.zones),
             web.get("/runbooks/{check}.md", self.runbook),
             web.get("/static/site.css", self.style),
         ]
@@ -83,6 +85,10 @@ class Site:
             return self._notice(snapshot, "Not accepted", text.one_line(str(stale)), back, 409)
         return web.Response(status=303, headers={"Location": back})
 
+    async def zones(self, _request: web.Request) -> web.Response:
+        """The zones that checks ask, and those that they could ask."""
+        return await asyncio.to_thread(self._zones, self._backend.snapshot())
+
     async def runbook(self, request: web.Request) -> web.Response:
         """A check's runbook; alerts link to its sections."""
         snapshot = self._backend.snapshot()
@@ -107,6 +113,10 @@ class Site:
         return self._page(
             "organisation.html", snapshot, view.state, view=view, findings_shown=FINDINGS_SHOWN
         )
+
+    def _zones(self, snapshot: Snapshot) -> web.Response:
+        view = zones_page(snapshot)
+        return self._page("zones.html", snapshot, view.state, view=view)
 
     def _domain(self, snapshot: Snapshot, name: str, histories: Histories) -> web.Response:
         view = domain_page(snapshot, name, histories)

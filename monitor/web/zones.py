@@ -11,14 +11,16 @@ from monitor.runner import Job
 from monitor.store.kept import Kept
 from monitor.web.backend import ListedZones, Snapshot
 from monitor.web.text import iso, one_line
+from monitor.web.view import State, worst_state
 
 
 class Proof(StrEnum):
-    """What the monitor knows of a zone that it asks; the worst first."""
+    """What the monitor knows of a zone; the worst first."""
 
     UNUSABLE = "unusable"
     UNKNOWN = "unknown"
     WAITING = "waiting"
+    """Nobody asked it yet."""
     USABLE = "usable"
     NOT_ASKED = "not_asked"
 
@@ -33,6 +35,18 @@ class ZoneView:
     reason: str = ""
     since: float | None = None
     looked_at: float | None = None
+
+    @property
+    def state(self) -> State:
+        """How it is coloured: a zone that is not usable is no page, whatever it lists."""
+        return _STATES.get(self.proof, State.OK)
+
+
+_STATES = {
+    Proof.UNUSABLE: State.WARNING,
+    Proof.UNKNOWN: State.UNKNOWN,
+    Proof.WAITING: State.WAITING,
+}
 
 
 def listed_zones(jobs: Sequence[Job]) -> tuple[ListedZones, ...]:
@@ -54,6 +68,40 @@ def zone_views(snapshot: Snapshot) -> Iterator[ZoneView]:
                 yield _proved(listed.check, facts, kept.get(listed.check))
             else:
                 yield ZoneView(listed.check, facts, Proof.NOT_ASKED)
+
+
+@dataclass(frozen=True, slots=True)
+class ZonesPage:
+    """The zones as the page has them: those that are asked with the worst first, the others by standing."""
+
+    state: State
+    asked: Sequence[ZoneView]
+    others: Mapping[ZoneStanding, Sequence[ZoneView]]
+    dead: Sequence[DeadZone]
+
+    @property
+    def usable(self) -> int:
+        """How many of those that are asked serve us."""
+        return sum(view.proof is Proof.USABLE for view in self.asked)
+
+
+def zones_page(snapshot: Snapshot) -> ZonesPage:
+    """The page's content."""
+    views = list(zone_views(snapshot))
+    by_standing = {
+        standing: [view for view in views if view.facts.standing is standing]
+        for standing in ZoneStanding
+    }
+    worst_first = list(Proof)
+    asked = sorted(
+        by_standing.pop(ZoneStanding.ASKED), key=lambda view: worst_first.index(view.proof)
+    )
+    return ZonesPage(
+        state=worst_state(view.state for view in asked),
+        asked=asked,
+        others=by_standing,
+        dead=[zone for listed in snapshot.zones for zone in listed.dead],
+    )
 
 
 def zones_json(snapshot: Snapshot, filters: Mapping[str, str]) -> dict[str, Any]:
@@ -135,8 +183,7 @@ def _proved(check: str, facts: ZoneFacts, kept: Kept | None) -> ZoneView:
         return ZoneView(check, facts, proof, kept.failure, looked_at=kept.looked_at)
     if subject.findings:
         worst = subject.findings[0]
-        return ZoneView(
-            check, facts, Proof.UNUSABLE, worst.finding.summary, worst.since, kept.looked_at
-        )
+        reason = worst.finding.evidence or worst.finding.summary
+        return ZoneView(check, facts, Proof.UNUSABLE, reason, worst.since, kept.looked_at)
     proof = Proof.USABLE if subject.known else Proof.UNKNOWN
     return ZoneView(check, facts, proof, subject.unknown_reason, looked_at=kept.looked_at)

@@ -9,7 +9,7 @@ from checks.mx.check import MxCheck
 from checks.rdns.check import RdnsCheck
 from checks.self.check import SelfCheck
 from checks.spf.check import SpfCheck
-from monitor.check import Settings
+from monitor.check import DeadZone, Settings, ZoneCode, ZoneEntries, ZoneFacts, ZoneStanding
 from monitor.config.sections import CheckConfig
 from monitor.ingest.hooks import Reply
 from monitor.model import (
@@ -26,7 +26,13 @@ from monitor.model import (
 from monitor.store.error import StoreError
 from monitor.store.kept import FIRST_SIGHT, Baseline, Change, Kept, KeptFinding, KeptSubject
 from monitor.store.records import AcceptanceError, RecordChange, accept, beginning, changes
-from monitor.web.backend import NoSuchTargetError, Probe, Snapshot, StaleDriftError
+from monitor.web.backend import (
+    ListedZones,
+    NoSuchTargetError,
+    Probe,
+    Snapshot,
+    StaleDriftError,
+)
 
 NOW = 1_795_000_000.0
 HOUR = 3600.0
@@ -161,6 +167,49 @@ SENDERS = (
     ),
 )
 
+ZONES = ListedZones(
+    "blocklist",
+    living=(
+        ZoneFacts(
+            "zen.example.org",
+            ("ip4", "ip6"),
+            ZoneStanding.ASKED,
+            "page",
+            codes=(
+                ZoneCode("127.0.0.2", "spam", "page"),
+                ZoneCode("127.0.0.10", "policy", "info"),
+            ),
+            refusals=("bit 1",),
+            entries=(ZoneEntries("ip4", "127.0.0.2", "127.0.0.1"), ZoneEntries("ip6", "", "::1")),
+            queries_a_day=300_000,
+            queries_a_second=0.5,
+            operator="Example <Lists>",
+            terms="not for companies",
+            delist="https://check.example.org/",
+            sources=("example.org",),
+            notes="Beware.",
+        ),
+        ZoneFacts("dbl.example.org", ("domain",), ZoneStanding.ASKED, "ticket"),
+        ZoneFacts(
+            "low.example.org",
+            ("ip4",),
+            ZoneStanding.OFFERED,
+            "never",
+            to_be_asked="name it under zones",
+        ),
+        ZoneFacts(
+            "keyed.example.org",
+            ("ip4",),
+            ZoneStanding.WANTS_KEY,
+            "page",
+            key="example_key",
+            to_be_asked="set keys.example_key",
+            instead_of="zen.example.org",
+        ),
+    ),
+    dead=(DeadZone("old.example.org", "2019-10", "lists everyone", "Gone.", ("example.org",)),),
+)
+
 
 def snapshot(*kept_, **changes):
     values = {
@@ -173,7 +222,7 @@ def snapshot(*kept_, **changes):
         "kept": kept_,
         "baselines": (),
         "waiting": (),
-        "zones": (),
+        "zones": (ZONES,),
     }
     return Snapshot(**(values | changes))
 

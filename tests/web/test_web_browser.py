@@ -104,6 +104,7 @@ async def test_pages_are_styled_fit_a_phone_and_break_no_rule_of_the_policy(serv
             "/domains/example.com",
             "/domains/news.example.com",
             "/runbooks/dmarc.md",
+            "/zones",
         ):
             await tab.go(server.url + path)
             assert await tab.value("document.documentElement.scrollWidth") <= 360, path

@@ -62,6 +62,7 @@ PAGES = [
     "/domains/news.example.com",
     "/probe?check=spf&target=news.example.com&debug=1",
     "/runbooks/dmarc.md",
+    "/zones",
 ]
 
 
