@@ -2,16 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from checks.blocklist import proof
 from checks.blocklist.catalogue import Zone, ZoneEntry, chosen, merged
+from checks.blocklist.proof import Trouble
 from checks.blocklist.settings import BlocklistSettings, plain
 from monitor.check import (
     DeadZone,
-    DnsAnswer,
-    DnsStatus,
     World,
     ZoneCode,
     ZoneEntries,
@@ -20,7 +18,7 @@ from monitor.check import (
     ZoneState,
     ZoneTrial,
 )
-from monitor.protocol.dnsbl import PROOF_ENTRIES, Kind, State, read
+from monitor.protocol.dnsbl import PROOF_ENTRIES, Kind
 
 _GRAVEST_FIRST = ("page", "ticket", "info", "never")
 
@@ -82,44 +80,20 @@ class Listing:
         return ZoneStanding.WANTS_KEY if keyless else ZoneStanding.OFFERED
 
 
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    kind: Kind
-    state: ZoneState
-    reason: str
-
-
-async def _tried(zone: Zone, kind: Kind, world: World) -> _Tried:
+async def _tried(zone: Zone, kind: Kind, world: World) -> tuple[Kind, Trouble | None]:
     entries = proof.test_entries(zone, kind)
     answers = await world.dns.ask_many(proof.questions(zone, entries))
-    for number, answer in enumerate(answers, start=1):
-        # The first answer with which there is trouble is the one that tells which.
-        if reason := proof.trouble(zone, entries[:number], answers[:number]):
-            return _Tried(kind, _state(zone, answer), reason)
-    return _Tried(kind, ZoneState.USABLE, "")
+    return kind, proof.trouble(zone, entries, answers)
 
 
-def _state(zone: Zone, troubling: DnsAnswer) -> ZoneState:
-    if not troubling.known:
-        refused = troubling.status is DnsStatus.REFUSED
-        return ZoneState.REFUSED if refused else ZoneState.SILENT
-    match read(troubling.records, zone.codes).state:
-        case State.REFUSED:
-            return ZoneState.REFUSED
-        case State.LISTED:
-            return ZoneState.LISTS_EVERYONE
-        case _:
-            return ZoneState.DEAD
-
-
-def _together(tried: Sequence[_Tried]) -> tuple[ZoneState, str]:
+def _together(tried: Sequence[tuple[Kind, Trouble | None]]) -> tuple[ZoneState, str]:
     """What the kinds come to together; the reason names its kind where another is well."""
-    troubled = [one for one in tried if one.state is not ZoneState.USABLE]
+    troubled = [(kind, trouble) for kind, trouble in tried if trouble is not None]
     if not troubled:
         return ZoneState.USABLE, ""
-    first = troubled[0]
+    kind, trouble = troubled[0]
     alone = len(troubled) < len(tried)
-    return first.state, f"{first.kind}: {first.reason}" if alone else first.reason
+    return trouble.state, f"{kind}: {trouble.reason}" if alone else trouble.reason
 
 
 def _to_set(entry: ZoneEntry) -> str:
