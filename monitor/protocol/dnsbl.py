@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from typing import Literal
 
 from monitor.model import Address, Severity
 from monitor.protocol.problem import quoted
@@ -18,7 +19,7 @@ _REFUSAL_REASONS = {
 }
 _ADDING_UP = IPv4Network("127.0.0.0/24")  # where zones add up bits in the last octet
 _LOOPBACK = IPv4Address("127.0.0.1")
-_GRAVEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+_GRAVEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO, None)
 
 
 class Kind(StrEnum):
@@ -45,17 +46,43 @@ PROOF_ENTRIES: Mapping[Kind, ProofEntries] = {
 }
 
 
+class Scope(StrEnum):
+    """What one listing is about: whose conduct brought it, and whom it hits."""
+
+    ADDRESS = "address"
+    RANGE = "range"
+    """The neighbours of an address: a /24, a /64, a block that one customer has."""
+    NETWORK = "network"
+    """All of a provider's allocation, or an autonomous system."""
+    DOMAIN = "domain"
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a return code says: a name out of the zone's closed set, and how much it matters."""
+    """What a return code says: a name out of the zone's closed set, and how much it matters.
+
+    Attributes:
+        severity: of a listing, where mail leaves from the address itself, and of a domain's; None: no finding.
+        receiving: the same of an address that only receives or relays through another: a policy listing
+            is nobody's trouble there. "same" where that makes no difference.
+        scope: what such a listing is about, where that is known.
+    """
 
     name: str
-    severity: Severity
+    severity: Severity | None
+    receiving: Severity | Literal["same"] | None = "same"
+    scope: Scope | None = None
+
+    def severity_of(self, *, sends: bool) -> Severity | None:
+        """How grave a listing is; None where it is no finding. `sends`: mail leaves from there straight to receivers."""
+        if sends or self.receiving == "same":
+            return self.severity
+        return Severity(self.receiving) if self.receiving else None
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneCodes:
-    """How one zone's answers are to be read. A single code is a /32; the narrowest network counts.
+    """How one zone's answers are to be read. A single code is a /32; networks do not overlap.
 
     Attributes:
         meanings: codes that are listings.
@@ -85,7 +112,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a zone said: its ``meanings`` where it lists (the gravest first), else why not."""
+    """What a zone said: its ``meanings`` where it lists (the gravest first), else why not.
+
+    A whitelist lists too: whether a meaning is a finding says its severity.
+    """
 
     state: State
     meanings: tuple[Meaning, ...] = ()
@@ -165,9 +195,9 @@ def _refusal(address: IPv4Address, codes: ZoneCodes) -> str:
 def _listings(address: IPv4Address, codes: ZoneCodes) -> Iterator[Meaning]:
     if _in(address, codes.not_listed):
         return
-    named = [network for network in codes.meanings if address in network]
-    if named:
-        yield codes.meanings[max(named, key=lambda network: network.prefixlen)]
+    named = next((network for network in codes.meanings if address in network), None)
+    if named is not None:
+        yield codes.meanings[named]
         return
     bits = [m for bit, m in codes.bits.items() if address in _ADDING_UP and int(address) & bit]
     yield from bits

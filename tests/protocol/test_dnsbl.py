@@ -50,6 +50,7 @@ PBL = Meaning("pbl", Severity.INFO)
 BLACK = Meaning("black", Severity.CRITICAL)
 GREY = Meaning("grey", Severity.WARNING)
 LISTED = Meaning("listed", Severity.WARNING)
+TRUSTED = Meaning("trusted", None)
 
 
 def net(text: str) -> IPv4Network:
@@ -61,9 +62,11 @@ URIBL = ZoneCodes(bits={2: BLACK, 4: GREY}, refused_bits=1)
 KARMA = ZoneCodes(
     meanings={net("127.0.0.2"): BLACK}, not_listed=(net("127.0.0.1"), net("127.0.0.5"))
 )
+WHITE = ZoneCodes(meanings={net("127.0.0.3"): TRUSTED, net("127.0.0.2"): LISTED})
 DNSWL = ZoneCodes(not_listed=(net("127.0.0.0/16"),), refused=(net("127.0.0.255"),))
 DBL = ZoneCodes(
-    meanings={net("127.0.1.0/24"): LISTED, net("127.0.1.4"): BLACK}, refused=(net("127.0.1.255"),)
+    meanings={net("127.0.1.4"): BLACK, net("127.0.1.100/30"): LISTED},
+    refused=(net("127.0.1.255"),),
 )
 ANY = ZoneCodes(other=LISTED)
 
@@ -81,7 +84,8 @@ ANY = ZoneCodes(other=LISTED)
         (["127.0.0.1"], KARMA, Reading(State.CLEAN)),
         (["127.0.10.3"], DNSWL, Reading(State.CLEAN)),
         (["127.0.1.4"], DBL, Reading(State.LISTED, (BLACK,))),
-        (["127.0.1.5"], DBL, Reading(State.LISTED, (LISTED,))),
+        (["127.0.1.103", "127.0.1.4"], DBL, Reading(State.LISTED, (BLACK, LISTED))),
+        (["127.0.0.3", "127.0.0.2"], WHITE, Reading(State.LISTED, (LISTED, TRUSTED))),
         (["127.0.0.99"], ANY, Reading(State.LISTED, (LISTED,))),
     ],
 )
@@ -118,6 +122,26 @@ def test_what_is_no_listing_is_never_read_as_one(
     reading = dnsbl.read(answers, codes)
     assert (reading.state, reading.meanings) == (state, ())
     assert reason in reading.reason
+
+
+@pytest.mark.parametrize(
+    ("meaning", "sending", "receiving"),
+    [
+        (SBL, Severity.CRITICAL, Severity.CRITICAL),
+        (TRUSTED, None, None),
+        (Meaning("pbl", Severity.CRITICAL, receiving=None), Severity.CRITICAL, None),
+        (
+            Meaning("css", Severity.CRITICAL, receiving=Severity.WARNING),
+            Severity.CRITICAL,
+            Severity.WARNING,
+        ),
+    ],
+)
+def test_a_listing_may_matter_less_where_no_mail_leaves(
+    meaning: Meaning, sending: Severity | None, receiving: Severity | None
+) -> None:
+    assert meaning.severity_of(sends=True) is sending
+    assert meaning.severity_of(sends=False) is receiving
 
 
 texts = st.ip_addresses().map(str) | st.text(max_size=12) | st.just("127.0.0.2")
