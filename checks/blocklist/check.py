@@ -16,6 +16,7 @@ from monitor.check import (
     About,
     Asks,
     Code,
+    Confirm,
     DeadZone,
     Gauge,
     Question,
@@ -102,6 +103,8 @@ class BlocklistCheck:
                 counter=True,
             ),
         ),
+        confirm=Confirm.OTHER_RESOLVER,
+        confirms_clearing=True,
         roll_up=enough_subjects(0.5),
     )
 

@@ -44,6 +44,9 @@ class Confirm(StrEnum):
     """Look again later, past every cache."""
     OTHER_PATH = "other_path"
     """Look again through another resolver (or over TCP) or another address of the host."""
+    OTHER_RESOLVER = "other_resolver"
+    """Look again through another resolver and through our first one in turn; through that alone where there is
+    no other (never over TCP: a blocklist's server may have none)."""
     NONE = "none"
     """Windows of events are their own confirmation."""
 
@@ -140,6 +143,9 @@ class About:
         codes: the closed set of findings.
         gauges: the closed set of samples.
         confirm: how worse is confirmed.
+        confirms_clearing: what no longer is found is confirmed as what got worse is, and what comes back within a
+            day stays open until looks have found nothing for hours. For a check whose clean look is the absence of
+            an answer, which a resolver can invent; else what is found to be well is well.
         roll_up: the status of a target from its subjects.
         drift_codes: for a check that watches records: drift's classification -> code of its finding.
         absent: codes that say that there is no record; where it vanished, drift says that, and more.
@@ -159,6 +165,7 @@ class About:
     gauges: tuple[Gauge, ...] = ()
     timeout: float = 30.0
     confirm: Confirm = Confirm.AGAIN
+    confirms_clearing: bool = False
     roll_up: RollUp = every_subject
     drift_codes: Mapping[Classification, str] = field(default_factory=dict)
     absent: tuple[str, ...] = ()

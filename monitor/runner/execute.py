@@ -63,10 +63,13 @@ async def once(job: Job, target: Target, worlds: Worlds, clock: Clock) -> OnceRe
     outcome = await believed(job, None, await execute(job, target, world), world)
     outcome, judged = _judged(job, target, outcome)
     if job.about.confirm is not Confirm.NONE and any(worse(None, look) for look in judged):
-        second = await execute(job, target, worlds.confirming(job.name, job.about.confirm))
+        # At once, so through the same resolver: one that a zone refuses would leave a one-shot look blind.
+        how = job.about.confirm
+        how = Confirm.AGAIN if how is Confirm.OTHER_RESOLVER else how
+        second = await execute(job, target, worlds.confirming(job.name, how))
         outcome, judged = _confirmed(job, target, judged, outcome, second)
     run = Run(job.name, target.name, target.domain, clock.now(), outcome, judged)
-    kept = merge(None, run, awaiting=frozenset(), roll_up=job.about.roll_up)
+    kept = merge(None, run, awaiting=frozenset(), about=job.about)
     return OnceResult(kept, outcome, clock.monotonic() - started)
 
 

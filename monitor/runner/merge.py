@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from monitor.check import About, RollUp, SubjectState, worst_severity
+from monitor.check import About, SubjectState, worst_severity
 from monitor.model import Drift, Look, LookState, Outcome, Sample, Severity, Status
+from monitor.runner.course import courses_after, held_open
 from monitor.store.kept import HOLD_SECONDS, Change, Kept, KeptFinding, KeptSubject
 
 HISTORY_LENGTH = 20
@@ -44,6 +45,21 @@ def worse(kept: Kept | None, judged: JudgedLook) -> frozenset[tuple[str, str]]:
     return judged.bad - (_bad(prior.findings) if prior else frozenset())
 
 
+def cleared(kept: Kept | None, judged: JudgedLook) -> frozenset[tuple[str, str]]:
+    """The open critical and warning findings that the look no longer shows, as (code, severity).
+
+    Without those that stay open although that was confirmed: they flap.
+    """
+    prior = kept.subjects.get(judged.look.subject) if kept else None
+    if kept is None or prior is None:
+        return frozenset()
+    return frozenset(
+        (code, severity)
+        for code, severity in _bad(prior.findings) - judged.bad
+        if (course := kept.course(prior.subject, code)) is None or course.gone_at is None
+    )
+
+
 def tells_news(kept: Kept | None, outcome: Outcome, about: About) -> bool:
     """Whether a look says anything else of its subject than what is kept, or a finding's subject is gone."""
     if kept is None or kept.failure:
@@ -63,17 +79,19 @@ def tells_news(kept: Kept | None, outcome: Outcome, about: About) -> bool:
     return any(prior.findings for name, prior in kept.subjects.items() if name not in subjects)
 
 
-def merge(kept: Kept | None, run: Run, *, awaiting: frozenset[str], roll_up: RollUp) -> Kept:
-    """What is kept after `run`. Looks at the subjects in `awaiting` got worse and do not count yet."""
+def merge(kept: Kept | None, run: Run, *, awaiting: frozenset[str], about: About) -> Kept:
+    """What is kept after `run`. Looks at the subjects in `awaiting` tell what is not confirmed, and do not count yet."""
     if run.outcome.failure is not None:
-        return _after_failure(kept, run, roll_up)
+        return _after_failure(kept, run, about)
     subjects: dict[str, KeptSubject] = {}
     clean, clean_weight = 0, 0.0
     # Clean subjects have no names here: when there are more than before, one of them is new.
     before = kept.clean + len(kept.subjects) if kept and not kept.failure else 0
     fresh = len(run.judged) > before
     for judged in run.judged:
-        after = _subject_after(kept, judged, awaiting=awaiting, fresh=fresh, at=run.at)
+        after = _subject_after(
+            kept, judged, awaiting=awaiting, fresh=fresh, holds=about.confirms_clearing, at=run.at
+        )
         if after is None:
             clean, clean_weight = clean + 1, clean_weight + judged.look.weight
         else:
@@ -87,10 +105,11 @@ def merge(kept: Kept | None, run: Run, *, awaiting: frozenset[str], roll_up: Rol
     return _finished(
         kept,
         run,
-        roll_up,
+        about,
         subjects=subjects,
         clean=(clean, clean_weight),
         samples=run.outcome.samples,
+        found=_found(run.judged, awaiting),
     )
 
 
@@ -113,15 +132,22 @@ def without_drift(kept: Kept, subject: str, about: About, *, at: float) -> Kept:
         status_since=kept.status_since if status is kept.status else at,
         subjects=subjects,
         history=_history(kept, subjects, status, at),
+        courses=courses_after(kept, subjects, {}, at=at),
     )
 
 
 def _subject_after(
-    kept: Kept | None, judged: JudgedLook, *, awaiting: frozenset[str], fresh: bool, at: float
+    kept: Kept | None,
+    judged: JudgedLook,
+    *,
+    awaiting: frozenset[str],
+    fresh: bool,
+    holds: bool,
+    at: float,
 ) -> KeptSubject | None:
     """The subject after one look; None where it is known, clean and carries nothing.
 
-    `fresh`: a subject that is not kept by name may never have been known.
+    `fresh`: a subject that is not kept by name may never have been known. `holds`: what flaps stays open.
     """
     look = judged.look
     prior = kept.subjects.get(look.subject) if kept else None
@@ -132,14 +158,18 @@ def _subject_after(
             return prior
         reason = NEVER_ASKED if look.state is LookState.NOT_DUE else AWAITING
         return KeptSubject(look.subject, None, unknown_reason=reason, weight=look.weight)
-    if not judged.findings and not look.samples and look.record is None:
+    held: tuple[KeptFinding, ...] = ()
+    if holds and kept and prior:
+        held = held_open(kept, prior, {finding.code for finding in judged.findings}, at=at)
+    if not judged.findings and not held and not look.samples and look.record is None:
         return None
     since = {f.code: f.since for f in prior.findings} if prior else {}
     return KeptSubject(
         subject=look.subject,
         known_at=at,
-        findings=tuple(replace(f, since=since.get(f.code, at)) for f in judged.findings),
-        samples=look.samples,
+        findings=(*(replace(f, since=since.get(f.code, at)) for f in judged.findings), *held),
+        # What is shown as open is shown with its numbers.
+        samples=look.samples or (prior.samples if held and prior else ()),
         record=look.record,
         weight=look.weight,
     )
@@ -159,7 +189,7 @@ def _held(subject: KeptSubject, at: float) -> KeptSubject:
     return subject
 
 
-def _after_failure(kept: Kept | None, run: Run, roll_up: RollUp) -> Kept:
+def _after_failure(kept: Kept | None, run: Run, about: About) -> Kept:
     reason = run.outcome.failure or ""
     subjects = {
         name: _held(replace(subject, unknown_reason=reason), run.at)
@@ -169,22 +199,23 @@ def _after_failure(kept: Kept | None, run: Run, roll_up: RollUp) -> Kept:
     samples = kept.samples if kept else ()
     if kept and kept.known_at is not None and run.at - kept.known_at > HOLD_SECONDS:
         samples = ()
-    return _finished(kept, run, roll_up, subjects=subjects, clean=clean, samples=samples)
+    return _finished(kept, run, about, subjects=subjects, clean=clean, samples=samples, found={})
 
 
 def _finished(
     kept: Kept | None,
     run: Run,
-    roll_up: RollUp,
+    about: About,
     *,
     subjects: Mapping[str, KeptSubject],
     clean: tuple[int, float],
     samples: tuple[Sample, ...],
+    found: Mapping[str, frozenset[str]],
 ) -> Kept:
     failed = run.outcome.failure is not None
     states = _states(subjects, clean, failed=failed)
-    status = Status.UNKNOWN if failed and not states else roll_up(states)
-    seen_now = roll_up([replace(s, worst=s.worst if s.known else None) for s in states])
+    status = Status.UNKNOWN if failed and not states else about.roll_up(states)
+    seen_now = about.roll_up([replace(s, worst=s.worst if s.known else None) for s in states])
     known_at = kept.known_at if kept else None
     if not failed and seen_now is not Status.UNKNOWN:
         known_at = run.at
@@ -202,7 +233,17 @@ def _finished(
         samples=samples,
         failure=run.outcome.failure or "",
         history=_history(kept, subjects, status, run.at),
+        courses=courses_after(kept, subjects, found, at=run.at),
     )
+
+
+def _found(judged: Sequence[JudgedLook], awaiting: frozenset[str]) -> dict[str, frozenset[str]]:
+    """What the looks that count found that matters: codes by subject."""
+    return {
+        look.look.subject: frozenset(code for code, _ in look.bad)
+        for look in judged
+        if look.look.state is LookState.KNOWN and look.look.subject not in awaiting
+    }
 
 
 def _states(

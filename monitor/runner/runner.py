@@ -2,19 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
-from monitor.check import Clock
-from monitor.model import LookState, Outcome, Sample, Severity, Status, Target
+from monitor.check import Clock, Confirm
+from monitor.model import LookState, MonitorTarget, Outcome, Sample, Severity, Status, Target
 from monitor.publish.meters import Meters
 from monitor.runner.execute import believed, execute
 from monitor.runner.job import Job
 from monitor.runner.judge import UndeclaredError, baseline_after, judge, newly_drifted
-from monitor.runner.merge import JudgedLook, Run, merge, worse
+from monitor.runner.merge import JudgedLook, Run, cleared, merge, worse
 from monitor.runner.worlds import Worlds
 from monitor.store.kept import Kept, past_result
 from monitor.store.store import Store
@@ -26,15 +26,18 @@ AT_ONCE_A_CHECK = 32
 EXTRA_ATTEMPTS = 3
 """Confirming looks that could not tell are repeated this often before the next sweep takes over."""
 
+_News = tuple[str, ...]
+"""(code, severity) of what got worse, ("cleared", code, severity), ("record", classification)."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Suspicion:
-    """What got worse and waits for confirmation: each (code, severity) seen by how many known looks in a row.
+    """What waits for confirmation: each piece of news with how many known looks in a row told it.
 
     `asked` counts the looks since the sweep last came by.
     """
 
-    seen: Mapping[tuple[str, str], int]
+    seen: Mapping[_News, int]
     asked: int = 1
 
 
@@ -107,7 +110,7 @@ class Runner:
                 self._meters.started(job.name, lateness=max(0.0, self._clock.now() - due))
             worlds = self.worlds
             world = (
-                worlds.confirming(job.name, job.about.confirm)
+                worlds.confirming(job.name, self._path(job, target))
                 if confirming
                 else worlds.normal(job.name)
             )
@@ -118,6 +121,19 @@ class Runner:
             outcome = await believed(job, kept, outcome, world)
         if self._current(job.name, target.name):
             self._take(job, target, outcome, confirming=confirming)
+
+    def _path(self, job: Job, target: Target) -> Confirm:
+        """How the next confirming look goes: of the ways through another resolver every second is ours.
+
+        Zones may refuse the one and answer the other, and a listing that ours shows still counts. What is told of
+        the monitor itself is about our resolver; another knows nothing of it.
+        """
+        if job.about.confirm is not Confirm.OTHER_RESOLVER:
+            return job.about.confirm
+        suspicions = self._suspicions.get((job.name, target.name), {}).values()
+        asked = max((each.asked for each in suspicions), default=1)
+        ours = isinstance(target, MonitorTarget) or asked % 2 == 0
+        return Confirm.AGAIN if ours else Confirm.OTHER_RESOLVER
 
     def _kept_changed(self, check: str, target: str) -> None:
         # A target that left and comes back later is as new.
@@ -140,14 +156,14 @@ class Runner:
             if look.look.subject not in awaiting:
                 self._accept_record(job, target, look, at)
         run = Run(job.name, target.name, target.domain, at, outcome, judged)
-        after = merge(kept, run, awaiting=awaiting, roll_up=job.about.roll_up)
+        after = merge(kept, run, awaiting=awaiting, about=job.about)
         try:
             self._store.keep(after)
         except (TypeError, ValueError) as error:
             # What a check of somebody else's returned is no data that can be stored.
             log.warning("check.unstorable", check=job.name, target=target.name, error=str(error))
             failed = replace(run, outcome=Outcome.unknown(f"unstorable result: {error}"), judged=())
-            after = merge(kept, failed, awaiting=frozenset(), roll_up=job.about.roll_up)
+            after = merge(kept, failed, awaiting=frozenset(), about=job.about)
             self._store.keep(after)
         self._meters.run_counted(job.name, after.status)
         is_news = kept is None or past_result(kept) != past_result(after)
@@ -184,7 +200,7 @@ class Runner:
         outcome: Outcome,
         confirming: bool,
     ) -> None:
-        """Weigh what got worse and is not confirmed yet; see to it that it is looked at again."""
+        """Weigh what is not confirmed yet, worse or gone; see to it that it is looked at again."""
         key = (job.name, target.name)
         before = self._suspicions.pop(key, {})
         after: dict[str, _Suspicion] = {}
@@ -195,7 +211,9 @@ class Runner:
             suspicion = before.get(subject)
             if look.look.state is LookState.KNOWN:
                 record = self._store.baseline(*key, subject)
-                news = worse(kept, look) | newly_drifted(look, record)
+                news: set[_News] = {*worse(kept, look), *newly_drifted(look, record)}
+                if job.about.confirms_clearing:
+                    news |= {("cleared", *finding) for finding in cleared(kept, look)}
                 suspicion = _weighed(suspicion, news, job.confirmations)
             if suspicion is not None:
                 after[subject] = suspicion
@@ -242,11 +260,11 @@ def _because(kept: Kept) -> dict[str, Any]:
 
 
 def _weighed(
-    suspicion: _Suspicion | None, bad: frozenset[tuple[str, str]], confirmations: int
+    suspicion: _Suspicion | None, news: Iterable[_News], confirmations: int
 ) -> _Suspicion | None:
-    """The suspicion after a known look in which `bad` got worse; None where nothing waits any more."""
+    """The suspicion after a known look that told `news`; None where nothing waits any more."""
     before = suspicion.seen if suspicion else {}
-    seen = {finding: before.get(finding, 0) + 1 for finding in bad}
+    seen = {one: before.get(one, 0) + 1 for one in news}
     if all(times > confirmations for times in seen.values()):
         return None
     return _Suspicion(seen, suspicion.asked if suspicion else 0)

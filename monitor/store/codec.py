@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.model import Finding, Sample, Severity, Status
-from monitor.store.kept import Baseline, Change, Kept, KeptFinding, KeptSubject
+from monitor.store.kept import Baseline, Change, Course, Kept, KeptFinding, KeptSubject
 from monitor.store.records import ChangeKind, RecordChange
 
 _Json = dict[str, Any]
@@ -34,6 +34,7 @@ def encode_kept(kept: Kept) -> str:
         "samples": [_sample_out(sample) for sample in kept.samples],
         "failure": kept.failure,
         "history": [[change.at, change.status, list(change.codes)] for change in kept.history],
+        "courses": [_course_out(course) for course in kept.courses],
     }
     return _text(fields | _filled(optional))
 
@@ -58,6 +59,7 @@ def decode_kept(text: str) -> Kept:
             Change(at, Status(status), tuple(codes))
             for at, status, codes in fields.get("history", ())
         ),
+        courses=tuple(Course(**item) for item in fields.get("courses", ())),
     )
 
 
@@ -135,6 +137,20 @@ def _subject_in(fields: _Json) -> tuple[str, KeptSubject]:
         weight=fields.get("weight", 1.0),
     )
     return fields["key"], subject
+
+
+def _course_out(course: Course) -> _Json:
+    fields: _Json = {
+        "subject": course.subject,
+        "code": course.code,
+        "first_seen": course.first_seen,
+        "last_seen": course.last_seen,
+    }
+    optional: _Json = {"returns": course.returns}
+    # A time of 0 is a time.
+    times: _Json = {"flapped_at": course.flapped_at, "gone_at": course.gone_at}
+    given = {name: at for name, at in times.items() if at is not None}
+    return fields | _filled(optional) | given
 
 
 def _finding_out(kept: KeptFinding) -> _Json:

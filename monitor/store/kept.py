@@ -9,6 +9,20 @@ from monitor.model import Finding, Sample, Status
 HOLD_SECONDS = 7 * 86400
 """How long a finding stays shown after it was last seen, where nobody could look since."""
 
+FLAPPING_SECONDS = 86400.0
+"""What comes back within a day of its going flaps, for a day. The cause of a listing is not mended and undone and
+mended in a day: either it never went, or looks that found nothing are worth little there."""
+
+STEADY_SECONDS = 6 * 3600.0
+"""How long looks find nothing before what flaps is closed: several sweeps at the usual interval of an hour, and
+more than a night's half, so that nobody is woken twice by it. A list that swings more slowly than that is news."""
+
+REMEMBERED_SECONDS = 30 * 86400.0
+"""How long the course of a finding is kept after it went."""
+
+REMEMBERED = 100
+"""How many courses of what went are kept of a target, at most."""
+
 FIRST_SIGHT = "first sight"
 """Who accepted a record that nobody accepted: the first state seen is taken for the right one."""
 
@@ -60,6 +74,32 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """How a finding came and went: kept of what once was no longer found, critical or warning. Epoch seconds.
+
+    Attributes:
+        first_seen: when it first counted.
+        last_seen: the last look that found it before `gone_at`; while it is found its subject says when.
+        returns: how often it was found again after looks that counted did not find it.
+        flapped_at: when it last came back within `FLAPPING_SECONDS`; None where it never did.
+        gone_at: since when looks that count do not find it; None while they do. A finding that flaps stays open
+            for `STEADY_SECONDS` of that.
+    """
+
+    subject: str
+    code: str
+    first_seen: float
+    last_seen: float
+    returns: int = 0
+    flapped_at: float | None = None
+    gone_at: float | None = None
+
+    def flaps(self, at: float) -> bool:
+        """Whether it is a day or less since it came back so soon."""
+        return self.flapped_at is not None and at - self.flapped_at <= FLAPPING_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """What is kept of a check on a target.
 
@@ -69,6 +109,7 @@ class Kept:
         failure: why the last run as a whole could not look; "" where it could.
         samples: of the outcome as a whole.
         history: the last changes, newest first.
+        courses: of findings that went, whether they came back or not.
     """
 
     check: str
@@ -84,6 +125,21 @@ class Kept:
     samples: tuple[Sample, ...] = ()
     failure: str = ""
     history: tuple[Change, ...] = ()
+    courses: tuple[Course, ...] = ()
+
+    def course(self, subject: str, code: str) -> Course | None:
+        """The course of a finding; None where it never went."""
+        for one in self.courses:
+            if (one.subject, one.code) == (subject, code):
+                return one
+        return None
+
+    def last_seen(self, subject: KeptSubject, finding: KeptFinding) -> float:
+        """When an open finding was last found."""
+        course = self.course(subject.subject, finding.code)
+        if course is not None and course.gone_at is not None:
+            return course.last_seen
+        return finding.since if subject.known_at is None else subject.known_at
 
 
 def past_result(kept: Kept) -> PastResult:

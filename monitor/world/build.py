@@ -64,7 +64,11 @@ class Worlds:
 
     def confirming(self, check: str, how: Confirm) -> World:
         """A world for one confirming look: past the cache, by another path where the check wants that."""
-        return self.world(check, self.outside(how), confirming=True)
+        world = self.world(check, self.outside(how), confirming=True)
+        if self._through_another(how):
+            # What a zone proved through one resolver says nothing of another.
+            world = replace(world, memory=self._memory(f"{check} through another resolver"))
+        return world
 
     async def aclose(self) -> None:
         """Give up on what is in flight."""
@@ -75,7 +79,8 @@ class Worlds:
         if how is None:
             dns = self.resolver.per_look()
         else:
-            dns = self.resolver.other_path() if how is Confirm.OTHER_PATH else self.resolver.fresh()
+            other = how is Confirm.OTHER_PATH or self._through_another(how)
+            dns = self.resolver.other_path() if other else self.resolver.fresh()
         return _Outside(
             dns=dns,
             authorities=AuthorityWatch(resolver=dns, guard=self._guard),
@@ -104,10 +109,16 @@ class Worlds:
             canaries=self.canaries,
             clock=self._clock,
             results=self._results,
-            memory=memory,
+            memory=self._memory(check),
             nameservers=tuple(server.address for server in self.resolver.nameservers),
             confirming=confirming,
         )
+
+    def _memory(self, name: str) -> ExpiringMemory:
+        return self._memories.setdefault(name, ExpiringMemory(clock=self._clock))
+
+    def _through_another(self, how: Confirm | None) -> bool:
+        return how is Confirm.OTHER_RESOLVER and len(self.resolver.nameservers) > 1
 
 
 class OneLook:

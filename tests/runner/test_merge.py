@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from monitor.check import enough_subjects, every_subject
-from monitor.model import Finding, Look, LookState, Outcome, Sample, Severity, Status
+from monitor.check import About, enough_subjects, every_subject
+from monitor.model import AddressTarget, Finding, Look, LookState, Outcome, Sample, Severity, Status
 from monitor.runner.merge import JudgedLook, Run, merge, worse
 from monitor.store.kept import HOLD_SECONDS, Kept, KeptFinding
 
 DAY = 86400.0
 LISTED = Finding("listed", "listed on zen")
+ABOUT = About("blocklist", "Blocklists", AddressTarget, 3600.0, codes=())
 
 
 def judged(look: Look, severity: Severity = Severity.CRITICAL) -> JudgedLook:
@@ -32,12 +33,13 @@ def after(
         Outcome(looks=looks),
         tuple(judged(look) for look in looks),
     )
-    return merge(kept, run, awaiting=frozenset(awaiting), roll_up=roll_up)
+    about = replace(ABOUT, roll_up=roll_up)
+    return merge(kept, run, awaiting=frozenset(awaiting), about=about)
 
 
 def failed(kept: Kept | None, reason: str, *, at: float) -> Kept:
     run = Run("blocklist", "192.0.2.10", "example.com", at, Outcome.unknown(reason), ())
-    return merge(kept, run, awaiting=frozenset(), roll_up=every_subject)
+    return merge(kept, run, awaiting=frozenset(), about=ABOUT)
 
 
 def codes(kept: Kept) -> list[str]:
@@ -151,7 +153,7 @@ def test_samples_of_a_run_are_held_no_longer_than_its_findings() -> None:
         Outcome((Look.known("all"),), samples=(Sample("threshold", 0.05),)),
         (judged(Look.known("all")),),
     )
-    kept = merge(None, run, awaiting=frozenset(), roll_up=every_subject)
+    kept = merge(None, run, awaiting=frozenset(), about=ABOUT)
     kept = failed(kept, "no answer", at=HOLD_SECONDS)
     assert kept.samples
     assert not failed(kept, "no answer", at=HOLD_SECONDS + 1).samples
@@ -170,6 +172,6 @@ def test_subjects_that_could_not_be_found_out_stay_as_unknown() -> None:
     look = Look.known("2001:db8::1")
     outcome = Outcome(looks=(look,), incomplete="mx.example.com A: timeout")
     run = Run("blocklist", "192.0.2.10", "example.com", 2, outcome, (judged(look),))
-    kept = merge(kept, run, awaiting=frozenset(), roll_up=every_subject)
+    kept = merge(kept, run, awaiting=frozenset(), about=ABOUT)
     assert (kept.status, codes(kept)) == (Status.CRITICAL, ["blocklist.listed"])
     assert kept.subjects["192.0.2.1"].unknown_reason == "mx.example.com A: timeout"
