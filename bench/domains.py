@@ -23,6 +23,7 @@ from monitor.cli.bulk import look_at_all
 from monitor.cli.oneshot import NothingKept, look, named_target, task_of
 from monitor.cli.report import Report
 from monitor.cli.source import loaded
+from monitor.world.budgets import PacedBudgets
 from monitor.world.build import build_world
 from monitor.world.clock import SystemClock
 
@@ -129,7 +130,13 @@ def ours_one() -> Figures:
 
         async def one(number: int) -> float:
             clock, nothing = SystemClock(), NothingKept()
-            worlds = build_world(config, windows=nothing, results=nothing, clock=clock)
+            worlds = build_world(
+                config,
+                windows=nothing,
+                results=nothing,
+                budgets=PacedBudgets(clock=clock),
+                clock=clock,
+            )
             try:
                 task = task_of(named_target(name(number)), config, ())
                 report = await look(task, worlds, clock, seconds=15, progress=lambda *_: None)

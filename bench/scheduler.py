@@ -30,6 +30,7 @@ from monitor.runner import Job, Runner
 from monitor.schedule import Assignment, Schedule, slice_of
 from monitor.store.kept import Kept
 from monitor.store.store import Store
+from monitor.world.budgets import PacedBudgets
 from monitor.world.build import build_world
 from monitor.world.clock import SystemClock
 
@@ -119,7 +120,13 @@ async def watch(directory: Path, *, published: bool) -> Figures:
         store.subscribe(changed)
         for kept in store.all_kept():
             changed(kept.check, kept.target)
-    worlds = build_world(config, windows=store, results=StoredResults(store), clock=clock)
+    worlds = build_world(
+        config,
+        windows=store,
+        results=StoredResults(store),
+        budgets=PacedBudgets(clock=clock),
+        clock=clock,
+    )
     settings = Settings()
     job = Job(
         TrivialCheck(settings),

@@ -16,7 +16,7 @@ from monitor.app.discovery import (
 )
 from monitor.app.probing import probe, target_to_probe
 from monitor.app.results import StoredResults
-from monitor.check import Clock
+from monitor.check import Budgets, Clock
 from monitor.config.errors import ConfigErrors
 from monitor.config.valid import ValidConfig
 from monitor.ingest.hooks import HookReceiver, Reply
@@ -35,6 +35,7 @@ from monitor.store.store import Store
 from monitor.web.backend import Probe, Snapshot, StaleDriftError
 from monitor.web.server import build_application, serve
 from monitor.web.zones import listed_zones
+from monitor.world.budgets import PacedBudgets
 from monitor.world.build import Worlds, build_world
 from monitor.world.clock import SystemClock
 
@@ -64,13 +65,21 @@ async def run_daemon(
     clock = SystemClock()
     config = load()
     store = await Store.open(config.config.store.url, clock=clock)
+    budgets = PacedBudgets(clock=clock, ledger=store)
     try:
         async with asyncio.TaskGroup() as tasks:
             daemon = Daemon(
-                config=config, load=load, store=store, clock=clock, version=version, tasks=tasks
+                config=config,
+                load=load,
+                store=store,
+                budgets=budgets,
+                clock=clock,
+                version=version,
+                tasks=tasks,
             )
             await daemon.live(announce)
     finally:
+        await budgets.settle()
         try:
             await store.close()
         except StoreError as error:
@@ -87,12 +96,14 @@ class Daemon:
         config: ValidConfig,
         load: LoadConfig,
         store: Store,
+        budgets: Budgets,
         clock: Clock,
         version: str,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._load = load
         self._store = store
+        self._budgets = budgets
         self._clock = clock
         self._version = version
         self._tasks = tasks
@@ -247,7 +258,13 @@ class Daemon:
     # --- inside ---
 
     def _new_worlds(self, config: ValidConfig) -> Worlds:
-        return build_world(config, windows=self._store, results=self._results, clock=self._clock)
+        return build_world(
+            config,
+            windows=self._store,
+            results=self._results,
+            budgets=self._budgets,
+            clock=self._clock,
+        )
 
     def _discoveries(self, config: ValidConfig) -> Mapping[str, Discovery]:
         return known_discoveries(self._store, [domain.name for domain in config.domains])

@@ -6,7 +6,6 @@ A check is small, made with its settings, and pure but for the world. It imports
 
 from monitor.check.about import (
     About,
-    Asks,
     Check,
     Code,
     Confirm,
@@ -23,6 +22,7 @@ from monitor.check.about import (
     every_subject,
     worst_severity,
 )
+from monitor.check.budget import Asks, Budgets, Limits, Urgency
 from monitor.check.dns import (
     Authorities,
     Delegation,
@@ -78,6 +78,7 @@ __all__ = [
     "Asks",
     "AuditPart",
     "Authorities",
+    "Budgets",
     "Canaries",
     "Certificate",
     "Check",
@@ -98,6 +99,7 @@ __all__ = [
     "HttpsClient",
     "HttpsFailure",
     "HttpsReply",
+    "Limits",
     "ListsZones",
     "Memory",
     "NamesParties",
@@ -119,6 +121,7 @@ __all__ = [
     "Threshold",
     "Thresholds",
     "TlsSession",
+    "Urgency",
     "Validation",
     "WatchesRecords",
     "World",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Protocol, TypeVar, runtime_checkabl
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
+from monitor.check.budget import Asks
 from monitor.check.world import World
 from monitor.model import Classification, Drift, Outcome, Severity, Status, Target
 from monitor.protocol.durations import parse_duration
@@ -201,21 +202,16 @@ class WatchesRecords(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Asks:
-    """What one look asks of one party (a blocklist zone). `limit`: what the party allows a day, None: no number."""
-
-    party: str
-    questions: int
-    limit: int | None = None
-
-
 @runtime_checkable
 class NamesParties(Protocol):
     """A check that asks parties with limits says so, for `deliverability plan`."""
 
     def asks(self, target: Any) -> Sequence[Asks]:
         """What one look at `target` asks of each party."""
+        ...
+
+    def asks_besides(self, targets: Sequence[Any]) -> Sequence[Asks]:
+        """What is asked of each party in a day besides the looks, where `targets` are all there are (proofs)."""
         ...
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from monitor.check.budget import Budgets
 from monitor.check.dns import Authorities, DnsClient, DnssecClient
 from monitor.check.hosts import HttpsClient, SmtpAuditor, SmtpClient
 from monitor.model import Counts, Status
@@ -119,5 +120,6 @@ class World:
     clock: Clock
     results: Results
     memory: Memory
+    budgets: Budgets
     nameservers: tuple[str, ...] = ()
     confirming: bool = False

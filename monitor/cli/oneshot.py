@@ -24,6 +24,7 @@ from monitor.model import (
 from monitor.runner import Job
 from monitor.runner.execute import once
 from monitor.store.kept import Kept, past_result
+from monitor.world.budgets import PacedBudgets
 from monitor.world.build import OneLook, Worlds, build_world
 
 AT_ONCE = 32
@@ -62,7 +63,8 @@ class NothingKept:
 async def opened_worlds(config: ValidConfig, clock: Clock) -> AsyncIterator[Worlds]:
     """The outside as the configuration has it, without a past; closed at the end."""
     nothing = NothingKept()
-    worlds = build_world(config, windows=nothing, results=nothing, clock=clock)
+    budgets = PacedBudgets(clock=clock)
+    worlds = build_world(config, windows=nothing, results=nothing, budgets=budgets, clock=clock)
     try:
         yield worlds
     finally:
@@ -165,7 +167,7 @@ class _Run:
             if isinstance(target, DomainTarget):
                 inventory = await self._inventory(target.name)
                 others: list[Target] = [*inventory.addresses, *inventory.hosts]
-                others += [*inventory.link_hosts, *inventory.senders]
+                others += [*inventory.named_domains, *inventory.senders]
                 self._start(tasks, others, reading=False)
                 targets += others
         async with asyncio.TaskGroup() as tasks:

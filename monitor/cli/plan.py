@@ -101,7 +101,7 @@ def _parties(
     for target in targets:
         for asks in check.asks(target):
             questions[asks.party] += asks.questions
-            limits[asks.party] = asks.limit
+            limits[asks.party] = asks.limits.a_day
     for party, number in questions.most_common():
         yield PartyPlan(name, party, math.ceil(looks * number), limits[party])
 

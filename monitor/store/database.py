@@ -15,8 +15,10 @@ from typing import Final, TypeVar
 import structlog
 
 from monitor.model import Event
+from monitor.store import budgets as budget_table
 from monitor.store import events as event_tables
 from monitor.store import history as history_table
+from monitor.store.budgets import PartyDay
 from monitor.store.codec import decode_baseline, decode_kept
 from monitor.store.error import StoreError
 from monitor.store.events import Dimension
@@ -45,6 +47,7 @@ class Loaded:
     baselines: list[Baseline]
     discoveries: dict[str, str]
     totals: dict[Dimension, int]
+    budgets: dict[PartyDay, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Batch:
         kept: (check, target) -> JSON; baselines: (check, target, subject) -> JSON;
             discoveries: domain -> JSON.
         history: what happens to the histories of a target's records.
+        budgets: how often parties count as asked.
         events: the events of each caller.
         now: seconds since the epoch.
     """
@@ -63,6 +67,7 @@ class Batch:
     baselines: Mapping[Key, str | None]
     discoveries: Mapping[str, str | None]
     history: Mapping[TargetKey, HistoryWrite]
+    budgets: Mapping[PartyDay, int]
     events: Sequence[Sequence[Event]]
     now: float
 
@@ -109,6 +114,7 @@ class Database:
                 ],
                 discoveries=dict(db.execute("SELECT domain, state FROM discovery").fetchall()),
                 totals=event_tables.load_totals(db),
+                budgets=budget_table.load(db),
             )
         except sqlite3.OperationalError as error:
             self.close()
@@ -223,6 +229,7 @@ class Database:
             {(domain,): text for domain, text in batch.discoveries.items()},
         )
         history_table.write(db, batch.history)
+        budget_table.write(db, batch.budgets)
         counted: list[int] = []
         added: Counter[Dimension] = Counter()
         if batch.events:

@@ -9,6 +9,7 @@ APPLICATION_ID: Final = 0x444C5642
 # `dimension` gives each combination of labels a small integer, so that buckets are integers only.
 # `bucket` is ordered by dimension first: a window reads a range, not every sender's minutes.
 # `record_history` has a row a change; `number` counts up within a record. A record that never changed has none.
+# `budget` is ahead of what was asked while the daemon runs; `day` counts from the epoch in UTC.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         """CREATE TABLE kept (
@@ -33,5 +34,10 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE TABLE record_history (
             check_name TEXT NOT NULL, target TEXT NOT NULL, subject TEXT NOT NULL, number INTEGER NOT NULL,
             state TEXT NOT NULL, PRIMARY KEY (check_name, target, subject, number)) WITHOUT ROWID""",
+    ),
+    (
+        """CREATE TABLE budget (
+            day INTEGER NOT NULL, party TEXT NOT NULL, questions INTEGER NOT NULL,
+            PRIMARY KEY (day, party)) WITHOUT ROWID""",
     ),
 )

@@ -13,6 +13,7 @@ import structlog
 
 from monitor.check import Clock
 from monitor.model import Event
+from monitor.store.budgets import PartyDay
 from monitor.store.codec import encode_baseline, encode_kept
 from monitor.store.database import Batch, Database, Key, Loaded, Written
 from monitor.store.error import StoreError
@@ -46,7 +47,7 @@ class Store:
 
     What is kept is read from memory and written within a second; events are durable when `add_events`
     returns. All methods belong to the event loop that opened the store. Implements
-    `monitor.check.EventWindows`.
+    `monitor.check.EventWindows` and `monitor.world.budgets.Ledger`.
     """
 
     def __init__(
@@ -72,11 +73,13 @@ class Store:
             )
         self._discoveries = loaded.discoveries
         self._totals = loaded.totals
+        self._asked = loaded.budgets
         self._listeners: list[Callable[[str, str], None]] = []
         self._dirty_kept: dict[Key, str | None] = {}
         self._dirty_baselines: dict[Key, str | None] = {}
         self._dirty_discoveries: dict[str, str | None] = {}
         self._dirty_history: dict[TargetKey, HistoryWrite] = {}
+        self._dirty_budgets: dict[PartyDay, int] = {}
         self._due: float | None = None
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
@@ -225,6 +228,21 @@ class Store:
         self._dirty_discoveries[domain] = None
         self._mark_dirty()
 
+    # --- budgets ---
+
+    def asked(self, day: int) -> Mapping[str, int]:
+        """How often each party counts as asked on a day (UTC, since the epoch)."""
+        return {party: n for (of_day, party), n in self._asked.items() if of_day == day}
+
+    async def cover(self, day: int, asked: Mapping[str, int]) -> None:
+        """Returns when these numbers are durable; where they cannot be written now, they are tried again."""
+        numbers = {(day, party): n for party, n in asked.items()}
+        self._asked.update(numbers)
+        self._dirty_budgets.update(numbers)
+        self._mark_dirty()
+        with suppress(StoreError):  # the database logs it; a monitor goes on while its disk is full
+            await self.flush()
+
     # --- events ---
 
     async def add_events(self, events: Sequence[Event]) -> int:
@@ -330,14 +348,16 @@ class Store:
         baselines, self._dirty_baselines = self._dirty_baselines, {}
         discoveries, self._dirty_discoveries = self._dirty_discoveries, {}
         history, self._dirty_history = self._dirty_history, {}
+        budgets, self._dirty_budgets = self._dirty_budgets, {}
         self._due = None
-        if not (waiting or kept or baselines or discoveries):
+        if not (waiting or kept or baselines or discoveries or budgets):
             return
         batch = Batch(
             kept,
             baselines,
             discoveries,
             history,
+            budgets,
             [one.events for one in waiting],
             self._clock.now(),
         )
@@ -349,12 +369,13 @@ class Store:
             self._dirty_kept = kept | self._dirty_kept
             self._dirty_baselines = baselines | self._dirty_baselines
             self._dirty_discoveries = discoveries | self._dirty_discoveries
+            self._dirty_budgets = budgets | self._dirty_budgets
             later = self._dirty_history
             self._dirty_history = later | {
                 target: done.before(later.get(target, HistoryWrite()))
                 for target, done in history.items()
             }
-            if kept or baselines or discoveries:
+            if kept or baselines or discoveries or budgets:
                 self._due = self._loop.time() + _RETRY_SECONDS
             _settle(waiting, error)
         else:

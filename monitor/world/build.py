@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
-from monitor.check import Clock, Confirm, EventWindows, Results, World
+from monitor.check import Budgets, Clock, Confirm, EventWindows, Results, World
 from monitor.config.valid import ValidConfig
 from monitor.model import Address
 from monitor.world.canaries import CanaryWatch
@@ -38,6 +38,7 @@ class Worlds:
         config: ValidConfig,
         windows: EventWindows,
         results: Results,
+        budgets: Budgets,
         clock: Clock,
         resolver: Resolver,
         smtp: SmtpProber,
@@ -56,6 +57,7 @@ class Worlds:
         self._windows = windows
         self._clock = clock
         self._results = results
+        self._budgets = budgets
         self._memories: dict[str, ExpiringMemory] = {}
 
     def normal(self, check: str) -> World:
@@ -96,7 +98,6 @@ class Worlds:
 
     def world(self, check: str, outside: _Outside, *, confirming: bool) -> World:
         """A world of a check around an outside that others may share."""
-        memory = self._memories.setdefault(check, ExpiringMemory(clock=self._clock))
         return World(
             dns=outside.dns,
             authorities=outside.authorities,
@@ -110,6 +111,7 @@ class Worlds:
             clock=self._clock,
             results=self._results,
             memory=self._memory(check),
+            budgets=self._budgets,
             nameservers=tuple(server.address for server in self.resolver.nameservers),
             confirming=confirming,
         )
@@ -153,7 +155,7 @@ def _source_address(config: ValidConfig) -> Address | None:
 
 
 def build_world(
-    config: ValidConfig, windows: EventWindows, results: Results, clock: Clock
+    config: ValidConfig, windows: EventWindows, results: Results, budgets: Budgets, clock: Clock
 ) -> Worlds:
     """The real outside as the configuration has it.
 
@@ -196,6 +198,7 @@ def build_world(
         config=config,
         windows=windows,
         results=results,
+        budgets=budgets,
         clock=clock,
         resolver=resolver,
         smtp=smtp,

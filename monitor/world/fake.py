@@ -33,6 +33,7 @@ from monitor.check import (
     World,
 )
 from monitor.model import Counts
+from monitor.world.budgets import PacedBudgets
 from monitor.world.fake_dns import TTL, FakeAuthorities, FakeDnssec, Records, parents, several
 from monitor.world.memory import ExpiringMemory
 
@@ -89,7 +90,7 @@ class FakeWorld:
         resolver_trouble, network_trouble, egress_trouble (by port): what the canaries say.
         results: last results of other checks, by domain.
         nameservers: addresses of those that the resolver asks.
-        now: seconds since the epoch; `clock.advance` moves it.
+        now: seconds since the epoch; `clock.advance` moves it, and so does waiting for a party's second.
 
     Attributes kept: `asked` (DNS questions in order), `conversed` and `audited` ((address, host, port) in
     order) and `got` (URLs in order).
@@ -135,6 +136,7 @@ class FakeWorld:
         self.got: list[str] = []
         self.clock = FakeClock(now)
         self.memory = ExpiringMemory(clock=self.clock)
+        self.budgets = PacedBudgets(clock=self.clock, sleep=self._wait)
         reverse = {_reverse(owner): names for owner, names in (ptr or {}).items()}
         self._zone = _zone(
             A=a,
@@ -181,9 +183,13 @@ class FakeWorld:
             clock=self.clock,
             results=self,
             memory=self.memory,
+            budgets=self.budgets,
             nameservers=self._nameservers,
             confirming=confirming,
         )
+
+    async def _wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
 
     # --- DnsClient ---
 

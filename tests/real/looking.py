@@ -12,6 +12,7 @@ from monitor.config.load import load
 from monitor.inventory import Discovery, discover
 from monitor.runner.execute import OnceResult, once
 from monitor.store.kept import KeptFinding
+from monitor.world.budgets import PacedBudgets
 from monitor.world.build import Worlds, build_world
 from monitor.world.clock import SystemClock
 from monitor.world.fake import FakeWorld
@@ -40,7 +41,13 @@ async def looking(config: Path) -> AsyncIterator[Looking]:
     """The outside as the daemon finds it with this configuration; no mail was sent."""
     valid = load(config, {}, installed_checks())
     clock = SystemClock()
-    worlds = build_world(valid, windows=FakeWorld(), results=NoResults(), clock=clock)
+    worlds = build_world(
+        valid,
+        windows=FakeWorld(),
+        results=NoResults(),
+        budgets=PacedBudgets(clock=clock),
+        clock=clock,
+    )
     discoveries: dict[str, Discovery] = {}
     for domain in valid.domains:
         found = await discover(domain.name, worlds.normal("discovery").dns, clock.now())

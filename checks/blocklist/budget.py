@@ -1,0 +1,111 @@
+"""What zones may be asked, and which targets come first where a zone allows too few questions for all."""
+
+from collections.abc import Iterable, Sequence
+
+from checks.blocklist import proof
+from checks.blocklist.catalogue import Zone
+from checks.blocklist.proof import Trouble
+from monitor.check import Asks, Limits, Urgency, World, ZoneState
+from monitor.model import AddressTarget, DomainTarget, NamedDomainTarget
+from monitor.protocol.dnsbl import Kind
+
+MUCH_MAIL = 1000
+"""Messages of a sender in a day from which its addresses and domains come before quiet ones."""
+
+CHECK = "blocklist"
+
+_HOUR = 3600.0
+_DAY = 86_400
+_REMEMBERED = 3.0 * _DAY
+
+
+def asks(zones: Iterable[Zone], questions: int = 1) -> list[Asks]:
+    """So many questions to each of the zones."""
+    return [Asks(zone.name, questions, Limits(zone.queries_a_day)) for zone in zones]
+
+
+def proofs_of_a_day(zones: Iterable[Zone], kinds: Iterable[Kind]) -> list[Asks]:
+    """What is asked in a day about the zones' own test entries where targets of these kinds are looked at."""
+    wanted = set(kinds)
+    proofs = _DAY / proof.GOOD_SECONDS
+    return [
+        asked
+        for zone in zones
+        for kind in wanted.intersection(zone.kinds)
+        for asked in asks([zone], round(proofs * len(proof.test_entries(zone, kind))))
+    ]
+
+
+async def due(
+    zones: Sequence[Zone], target: AddressTarget | DomainTarget | NamedDomainTarget, world: World
+) -> list[Zone]:
+    """Those of the zones that may be asked about the target now."""
+    limited = any(zone.queries_a_day is not None for zone in zones)
+    urgency = await _urgency(target, world) if limited else Urgency.QUIET
+    granted = await world.budgets.take(target.name, asks(zones), urgency)
+    return [zone for zone in zones if zone.name in granted]
+
+
+async def provable(zones: Sequence[Zone], kind: Kind, world: World) -> list[Zone]:
+    """Those of the zones that may be asked about their test entries now."""
+    granted = await world.budgets.take(
+        CHECK,
+        [a for zone in zones for a in asks([zone], len(proof.test_entries(zone, kind)))],
+        Urgency.CERTAINTY,
+    )
+    return [zone for zone in zones if zone.name in granted]
+
+
+def used_up(zone: Zone) -> Trouble:
+    """Why a zone was not asked about its test entries."""
+    allows = f"{zone.queries_a_day:,} questions a day are" if zone.queries_a_day else "limit is"
+    return Trouble(ZoneState.UNKNOWN, f"its {allows} used up: it cannot be proved now", ours=False)
+
+
+async def _urgency(
+    target: AddressTarget | DomainTarget | NamedDomainTarget, world: World
+) -> Urgency:
+    if world.confirming:
+        return Urgency.CERTAINTY
+    if _was_listed(target, world):
+        return Urgency.TROUBLED
+    for sender in _senders(target):
+        if await _messages_a_day(sender, target.domain, world) >= MUCH_MAIL:
+            return Urgency.BUSY
+    return Urgency.QUIET
+
+
+def _was_listed(target: AddressTarget | DomainTarget | NamedDomainTarget, world: World) -> bool:
+    """Whether it is listed now, or was in the last days; what is kept of a domain is read once an hour."""
+    key = f"listings {target.domain}"
+    if world.memory.get(key) is None:
+        world.memory.put(key, True, _HOUR)
+        for past in world.results.of_domain(target.domain):
+            if past.check == CHECK and past.codes:
+                world.memory.put(f"listed lately {past.target}", True, _REMEMBERED)
+    return world.memory.get(f"listed lately {target.name}") is not None
+
+
+def _senders(target: AddressTarget | DomainTarget | NamedDomainTarget) -> tuple[str, ...]:
+    match target:
+        case AddressTarget():
+            return (target.sender,) if target.sender else ()
+        case DomainTarget():
+            return tuple(sender.name for sender in target.senders)
+        case NamedDomainTarget():
+            return ()
+
+
+async def _messages_a_day(sender: str, domain: str, world: World) -> int:
+    """What the sender sent under the domain in the last day, as it was known at most an hour ago."""
+    key = f"volume {sender} {domain}"
+    known = world.memory.get(key)
+    if isinstance(known, int):
+        return known
+    # Others who look meanwhile take it for a quiet one, instead of reading the same.
+    world.memory.put(key, 0, _HOUR)
+    windows = await world.windows.counts(sender, domain, [_DAY])
+    counts = [of_window for by_window in windows.values() for of_window in by_window.values()]
+    messages = sum(max(c.accepted, c.delivered) for c in counts)
+    world.memory.put(key, messages, _HOUR)
+    return messages

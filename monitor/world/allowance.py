@@ -1,0 +1,88 @@
+"""How a party's limits are shared out: over the day, among those who wait, over the seconds. Pure but for `Pace`.
+
+The day's limit opens little by little, so that a sweep in the morning does not eat all of it. Who has waited
+longer may go nearer to what is open: what is asked settles by itself where the waiting are served as fast as
+the limit allows, whatever their number, and nobody waits for ever. docs/decisions/budgets.md has the reasons.
+"""
+
+from collections import deque
+from math import floor, inf
+from typing import Final
+
+from monitor.check import Limits, Urgency
+
+DAY: Final = 86400.0
+
+BURST: Final = 0.10
+"""The share of the day's limit that is open when the day begins; the rest opens evenly until its end."""
+
+RESERVE: Final = 0.05
+"""The share that only confirming looks and proofs may use."""
+
+BAND: Final = 0.05
+"""The share over which the waiting are told apart: the least eager stay that far below what is open."""
+
+STEADY: Final = 1.0 - RESERVE - BAND
+"""The share that looks may need in a day without any of them being put off."""
+
+HALF_EAGER: Final = 6 * 3600.0
+"""Seconds after which a quiet target is half as eager as can be."""
+
+WEIGHTS: Final = {Urgency.QUIET: 1.0, Urgency.BUSY: 4.0, Urgency.TROUBLED: 100.0}
+"""How much faster than a quiet one's a target's eagerness grows while it waits."""
+
+
+def daily(limits: Limits) -> int | None:
+    """Questions that a party allows in a day; what it allows in a second bounds the day too. None: no limit."""
+    numbers = [limits.a_day] if limits.a_day is not None else []
+    if limits.a_second is not None:
+        numbers.append(floor(limits.a_second * DAY))
+    return min(numbers, default=None)
+
+
+def eagerness(urgency: Urgency, waited: float) -> float:
+    """From 0 (asked just now) to 1, of a target that was last asked about `waited` seconds ago."""
+    weighed = max(waited, 0.0) * WEIGHTS[urgency]
+    return weighed / (weighed + HALF_EAGER)
+
+
+def allows(a_day: int, asked: int, questions: int, *, passed: float, eager: float | None) -> bool:
+    """Whether a party that was asked so often today may be asked so many questions more.
+
+    Args:
+        a_day: what it allows in a day.
+        asked: questions since the day began.
+        questions: those wanted now.
+        passed: the share of the day that is over (0..1).
+        eager: the eagerness of the target; None for what makes certain, which may use the reserve.
+    """
+    if eager is None:
+        return asked + questions <= a_day
+    ordinary = a_day - floor(a_day * RESERVE)
+    opened = ordinary * (BURST + (1 - BURST) * passed) - a_day * BAND * (1 - eager)
+    # `asked < opened`, so that of the smallest limit there is one question for somebody.
+    return asked + questions <= ordinary and asked < opened
+
+
+class Pace:
+    """No more than `a_second` questions in any second; with less than one, no two within 1 / `a_second` s.
+
+    More questions at once than that go out together, and the next wait until their time is over.
+    """
+
+    def __init__(self, a_second: float, *, asked_until: float = -inf) -> None:
+        """`asked_until`: monotonic seconds until when somebody may have asked of whom nothing is known."""
+        self.a_second = a_second
+        self._count = max(1, floor(a_second))
+        self._seconds = self._count / a_second
+        self._asked = deque([asked_until] * self._count, maxlen=self._count)
+
+    def free_at(self, now: float, questions: int) -> float:
+        """When that many may be asked: `now`, or the first time after it."""
+        oldest = self._asked[min(questions, self._count) - 1]
+        return max(now, self._asked[-1], oldest + self._seconds)
+
+    def book(self, at: float, questions: int) -> None:
+        """That many are asked at `at`, which is not before `free_at`."""
+        for number in range(questions):
+            self._asked.append(at + number // self._count * self._seconds)
