@@ -1,15 +1,18 @@
 """Whether receivers find an address or a domain on the blocklists that they ask (RFC 5782)."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from checks.blocklist import evaluate
+import structlog
+
+from checks.blocklist import budget, evaluate, neighbours, zone_looks
 from checks.blocklist.catalogue import Zone, chosen, merged
 from checks.blocklist.evaluate import Answered
 from checks.blocklist.listing import Listing
-from checks.blocklist.proof import Proof, blindness
+from checks.blocklist.proof import Proof, Trouble
 from checks.blocklist.prover import Prover
 from checks.blocklist.settings import BlocklistSettings, plain
 from monitor.check import (
@@ -29,55 +32,66 @@ from monitor.model import (
     Address,
     AddressTarget,
     DomainTarget,
-    LinkHostTarget,
     Look,
     LookState,
+    MonitorTarget,
+    NamedDomainTarget,
     Outcome,
     Sample,
     Severity,
 )
 from monitor.protocol.dnsbl import Kind, State, kind_of, query_name, read
-from monitor.protocol.psl import registrable_domain
 
-FRESH_SECONDS = 60.0
+log = structlog.get_logger()
+
+FRESH_SECONDS = 10.0
 """A listing is confirmed only by a zone that behaved just now: it may have begun to list everyone."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a run asks about: the address or name, its kind, and the zones that list such."""
+    """What a run asks about: the address or name, its kind, whether it sends, and the zones that list such."""
 
     subject: Address | str
+    domain: str
     kind: Kind
+    sends: bool
     zones: tuple[Zone, ...]
 
 
-Listable = AddressTarget | DomainTarget | LinkHostTarget
+Listable = AddressTarget | DomainTarget | NamedDomainTarget
 
 
 def _listable(target: Listable) -> Address | str:
-    """What zones are asked about; of a host in links its domain: most lists have no hosts."""
+    """What zones are asked about."""
     match target:
         case AddressTarget():
             return target.address
-        case LinkHostTarget():
-            return registrable_domain(target.host) or target.host
-        case DomainTarget():
+        case DomainTarget() | NamedDomainTarget():
             return target.name
 
 
 class BlocklistCheck:
-    """Asks every zone that lists this kind of target, once the zone has proved that it works."""
+    """Asks every zone that lists this kind of target, once the zone has proved that it works.
+
+    Of the monitor itself it says which zones do not, and whether that lies with our resolver.
+    """
 
     about: ClassVar[About] = About(
         name="blocklist",
         title="Blocklists",
-        targets=(AddressTarget, DomainTarget, LinkHostTarget),
+        targets=(MonitorTarget, AddressTarget, DomainTarget, NamedDomainTarget),
         interval=3600.0,
         settings=BlocklistSettings,
         codes=(
             Code("address_listed", Severity.CRITICAL, "a zone lists the address"),
             Code("domain_listed", Severity.CRITICAL, "a zone lists the domain"),
+            Code("zone_refused", Severity.WARNING, "a zone refuses to answer us"),
+            Code("zone_silent", Severity.WARNING, "a zone does not answer"),
+            Code("zone_lists_everyone", Severity.WARNING, "a zone lists what nobody should"),
+            Code("zone_dead", Severity.WARNING, "a zone does not list its own test entries"),
+            Code("zones_blind", Severity.WARNING, "our resolver is served by too few zones"),
+            Code("resolver_public", Severity.WARNING, "our resolver is one that zones refuse"),
         ),
         gauges=(
             Gauge(
@@ -97,6 +111,11 @@ class BlocklistCheck:
                 labels=("zone", "severity"),
             ),
             Gauge(
+                "blocklist_zone_fault",
+                "1 where a finding about the zone is open; code is that finding's.",
+                labels=("zone", "code", "severity"),
+            ),
+            Gauge(
                 "blocklist_zone_queries_total",
                 "Questions to a zone by what came of them; proof is about its own test entries.",
                 labels=("zone", "outcome"),
@@ -112,31 +131,86 @@ class BlocklistCheck:
         self._zones = chosen(merged(settings.catalogue), settings.zones, plain(settings.keys))
         self._prover = Prover()
         self._listing = Listing(settings)
+        self._shared_resolver = ""
 
-    async def run(self, target: Listable, world: World) -> Outcome:
+    async def run(self, target: Listable | MonitorTarget, world: World) -> Outcome:
         """A look at every zone that lists such targets; all are asked at once."""
+        if isinstance(target, MonitorTarget):
+            return await self._look_at_zones(world)
         subject = _listable(target)
         kind = kind_of(subject)
-        asked = _Asked(subject, kind, tuple(z for z in self._zones if kind in z.kinds))
+        sends = not isinstance(target, AddressTarget) or target.sends
+        asked = _Asked(subject, target.domain, kind, sends, self._of_kind(kind))
         if not asked.zones:
             return Outcome.unknown(f"no zone that is configured lists {evaluate.PLURAL[kind]}")
         proofs, tested = await self._prover.prove(asked.zones, kind, world)
         usable = [zone for zone in asked.zones if proofs[zone.name].good]
-        due = [zone for zone in usable if self._prover.spend(zone, world)]
+        due = await budget.due(usable, target, world)
         answers = await self._answers(asked, due, world)
         if world.confirming:
             await self._prove_again(asked, answers, proofs, tested, world)
         looks = tuple(
-            _look(asked, zone, proofs[zone.name], answers.get(zone.name)) for zone in asked.zones
+            _look(asked, zone, proofs[zone.name], answers.get(zone.name), world)
+            for zone in asked.zones
         )
-        return Outcome(
-            looks, samples=(*self._samples(asked, looks, world), *_queries(answers, tested))
-        )
+        return Outcome(looks, samples=(*_states(looks), *_queries(answers, tested)))
 
-    def asks(self, target: Listable) -> tuple[Asks, ...]:
+    async def _look_at_zones(self, world: World) -> Outcome:
+        """A look at every zone itself, by the proofs of all its kinds, and at our resolver."""
+        kinds = [kind for kind in Kind if self._of_kind(kind)]
+        proved = await asyncio.gather(
+            *(
+                self._prover.prove(self._of_kind(kind), kind, world, again=world.confirming)
+                for kind in kinds
+            )
+        )
+        troubles: dict[str, Trouble] = {}
+        tested: Counter[str] = Counter()
+        for proofs, asked in proved:
+            tested.update(asked)
+            for name, proof in proofs.items():
+                if proof.trouble:
+                    troubles.setdefault(name, proof.trouble)
+        looks = zone_looks.looks(self._zones, troubles, world.nameservers)
+        self._tell_shared_resolver(looks[0], world)
+        usable = (
+            Sample(
+                "blocklist_zone_usable",
+                float(zone.name not in troubles),
+                {"zone": zone.name, "severity": zone.severity.value},
+            )
+            for zone in self._zones
+        )
+        return Outcome(looks, samples=(*usable, *_queries({}, tested)))
+
+    def _tell_shared_resolver(self, look: Look, world: World) -> None:
+        """Say in the log, once, that our resolver is one that zones refuse."""
+        shared = zone_looks.shared(world.nameservers) if look.findings else ""
+        if shared and shared != self._shared_resolver:
+            finding = look.findings[0]
+            log.warning(
+                "blocklist.resolver_public",
+                resolver=shared,
+                zones=finding.evidence,
+                fix=finding.fix,
+            )
+        self._shared_resolver = shared
+
+    def _of_kind(self, kind: Kind) -> tuple[Zone, ...]:
+        return tuple(zone for zone in self._zones if kind in zone.kinds)
+
+    def asks(self, target: Listable | MonitorTarget) -> tuple[Asks, ...]:
         """One question to each zone that lists such targets; their test entries come on top."""
+        if isinstance(target, MonitorTarget):
+            return ()
         kind = kind_of(_listable(target))
-        return tuple(Asks(z.name, 1, z.queries_a_day) for z in self._zones if kind in z.kinds)
+        return tuple(budget.asks(self._of_kind(kind)))
+
+    def asks_besides(self, targets: Sequence[Listable | MonitorTarget]) -> tuple[Asks, ...]:
+        """The questions of a day about the zones' test entries; looks at the monitor itself prove all kinds."""
+        of_all = any(isinstance(target, MonitorTarget) for target in targets)
+        kinds = {kind_of(_listable(t)) for t in targets if not isinstance(t, MonitorTarget)}
+        return tuple(budget.proofs_of_a_day(self._zones, Kind if of_all else kinds))
 
     def zones(self) -> tuple[ZoneFacts, ...]:
         """The catalogue; what is asked now stands first."""
@@ -165,9 +239,20 @@ class BlocklistCheck:
         for said, text in zip(listing, texts, strict=True):
             read_answers[said.zone.name] = said.with_text(text.records)
         for said in read_answers.values():
-            if said.state in {State.REFUSED, State.NONSENSE}:
-                self._prover.doubt(said.zone, asked.kind, said.trouble, world)
+            await self._weigh(said, asked.kind, world)
         return read_answers
+
+    async def _weigh(self, said: Answered, kind: Kind, world: World) -> None:
+        """Put the zone into quarantine where its answer, or that it does not come any more, discredits it."""
+        if said.answer.known:
+            self._prover.heard(said.zone, kind)
+            doubtful = said.discredits
+        else:
+            # A resolver of ours that fails says nothing of the zones.
+            fell_silent = self._prover.fell_silent(said.zone, kind)
+            doubtful = fell_silent and await world.canaries.resolver() is None
+        if doubtful and said.trouble:
+            self._prover.doubt(said.zone, kind, said.trouble, world)
 
     async def _prove_again(
         self,
@@ -182,35 +267,30 @@ class BlocklistCheck:
         proofs.update(fresh)
         tested.update(more)
 
-    def _samples(self, asked: _Asked, looks: Sequence[Look], world: World) -> Iterable[Sample]:
-        states = Counter(map(evaluate.state_label, filter(_was_due, looks)))
-        for state in ("listed", "clean", "unknown"):
-            yield Sample("blocklist_zones", float(states[state]), {"state": state})
-        for zone in asked.zones:
-            usable = self._prover.usable(zone, world)
-            if usable is not None:
-                labels = {"zone": zone.name, "severity": zone.severity.value}
-                yield Sample("blocklist_zone_usable", float(usable), labels)
 
-
-def _look(asked: _Asked, zone: Zone, proof: Proof, said: Answered | None) -> Look:
-    if not proof.good:
-        return Look.unknown(zone.name, proof.trouble, weight=zone.weight)
+def _look(asked: _Asked, zone: Zone, proof: Proof, said: Answered | None, world: World) -> Look:
+    trouble = proof.trouble or (said.trouble if said else None)
+    if trouble:
+        return Look.unknown(zone.name, trouble.reason, weight=zone.weight)
     if said is None:
         return Look.not_due(zone.name, weight=zone.weight)
-    if not said.answer.known:
-        reason = f"the zone does not answer: {blindness(zone, said.answer)}"
-        return Look.unknown(zone.name, reason, weight=zone.weight)
-    if said.trouble:
-        return Look.unknown(zone.name, said.trouble, weight=zone.weight)
-    return evaluate.known(said, asked.subject)
+    besides = ""
+    if said.state == State.LISTED and not isinstance(asked.subject, str):
+        besides = neighbours.told(asked.subject, asked.domain, zone.name, world)
+    return evaluate.known(said, asked.subject, sends=asked.sends, besides=besides)
+
+
+def _states(looks: Sequence[Look]) -> Iterable[Sample]:
+    states = Counter(map(evaluate.state_label, filter(_was_due, looks)))
+    for state in ("listed", "clean", "unknown"):
+        yield Sample("blocklist_zones", float(states[state]), {"state": state})
 
 
 def _was_due(look: Look) -> bool:
     return look.state is not LookState.NOT_DUE
 
 
-def _queries(answers: dict[str, Answered], tested: Counter[str]) -> Iterable[Sample]:
+def _queries(answers: Mapping[str, Answered], tested: Mapping[str, int]) -> Iterable[Sample]:
     counts = Counter((said.zone.name, said.state) for said in answers.values())
     counts.update({(name, "proof"): questions for name, questions in tested.items()})
     for (name, outcome), number in counts.items():

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from checks.blocklist.catalogue import Zone
-from checks.blocklist.proof import mend
-from monitor.check import DnsAnswer
+from checks.blocklist.proof import Trouble, no_answer, refusal
+from monitor.check import DnsAnswer, ZoneState, worst_severity
 from monitor.model import Address, Finding, Look, LookState, Sample, Severity
-from monitor.protocol.dnsbl import Kind, Meaning, Reading, State, kind_of
+from monitor.protocol.dnsbl import Kind, Meaning, Reading, Scope, State, kind_of
 
 PLURAL = {
     Kind.IPV4: "IPv4 addresses",
@@ -31,31 +31,52 @@ class Answered:
         return self.reading.state.value if self.answer.known else self.answer.status.value
 
     @property
-    def trouble(self) -> str:
-        """Why an answer that came teaches nothing; "" where it does."""
+    def trouble(self) -> Trouble | None:
+        """Why it teaches nothing; None where it does."""
+        if not self.answer.known:
+            return no_answer(self.zone, self.answer)
         match self.reading.state:
             case State.REFUSED:
-                return f"the zone refuses this resolver ({self.reading.reason}); {mend(self.zone)}"
+                return refusal(self.zone, self.reading)
             case State.NONSENSE:
-                return f"the zone's answer is no blocklist's: {self.reading.reason}"
+                reason = f"the zone's answer is no blocklist's: {self.reading.reason}"
+                return Trouble(ZoneState.DEAD, reason)
             case _:
-                return ""
+                return None
+
+    @property
+    def discredits(self) -> bool:
+        """Whether the whole zone is to be doubted: it refuses, or what answers is no blocklist.
+
+        A code that nobody knows is none of that: the zone may have learnt a new one.
+        """
+        foreign = not all(record.startswith("127.") for record in self.answer.records)
+        return self.reading.state is State.REFUSED or (
+            self.reading.state is State.NONSENSE and foreign
+        )
 
     def with_text(self, texts: Sequence[str]) -> "Answered":
         """The same with the listing's text."""
         return replace(self, texts=tuple(texts))
 
 
-def known(said: Answered, subject: Address | str) -> Look:
-    """The look at a zone that answered: clean, or its listing."""
+def known(said: Answered, subject: Address | str, *, sends: bool = True, besides: str = "") -> Look:
+    """The look at a zone that answered: clean, or its listing.
+
+    `sends`: mail leaves from the subject straight to receivers. `besides` is what else is known of the listing.
+    """
     zone, kind = said.zone, kind_of(subject)
-    meanings = [_believed(zone, kind, meaning) for meaning in said.reading.meanings]
-    if not meanings:
+    listed = [
+        _Listed(meaning, severity)
+        for meaning in said.reading.meanings
+        if (severity := _severity(zone, kind, meaning, sends=sends))
+    ]
+    if not listed:
         return Look.known(zone.name, weight=zone.weight)
     return Look.known(
         zone.name,
-        (_finding(said, subject, meanings),),
-        samples=tuple(_sample(zone, kind, meaning) for meaning in meanings),
+        (_finding(said, subject, listed, besides),),
+        samples=tuple(_sample(zone, kind, one) for one in listed),
         weight=zone.weight,
     )
 
@@ -67,17 +88,43 @@ def state_label(look: Look) -> str:
     return "listed" if look.findings else "clean"
 
 
-def _believed(zone: Zone, kind: Kind, meaning: Meaning) -> Meaning:
-    """What cannot be proved by a listed test entry never pages."""
-    if meaning.severity is Severity.CRITICAL and zone.proofs[kind] is None:
-        return replace(meaning, severity=Severity.WARNING)
-    return meaning
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What a zone says of the subject, and how much that matters there."""
+
+    meaning: Meaning
+    severity: Severity
 
 
-def _finding(said: Answered, subject: Address | str, meanings: Sequence[Meaning]) -> Finding:
+def _severity(zone: Zone, kind: Kind, meaning: Meaning, *, sends: bool) -> Severity | None:
+    """How grave it is; None where it is nobody's trouble. What cannot be proved by a listed test entry never pages."""
+    severity = meaning.severity_of(sends=sends)
+    if severity is Severity.CRITICAL and zone.proofs[kind] is None:
+        return Severity.WARNING
+    return severity
+
+
+_CARE = {
+    Severity.CRITICAL: "receivers refuse mail by it",
+    Severity.WARNING: "few receivers refuse mail by it, more weigh it",
+    Severity.INFO: "hardly any receiver acts on it alone",
+}
+_SCOPE = {
+    Scope.RANGE: "It names the range around the address, not you alone: ask your provider who else sends from there. ",
+    Scope.NETWORK: "It names your provider's network, not you: only the provider can get it off. ",
+}
+
+
+def _finding(
+    said: Answered, subject: Address | str, listed: Sequence[_Listed], besides: str
+) -> Finding:
     zone = said.zone
     domain = isinstance(subject, str)
+    severity = worst_severity([one.severity for one in listed]) or Severity.INFO
+    names = ", ".join(one.meaning.name for one in listed)
     codes = ", ".join(said.answer.records)
+    scopes = dict.fromkeys(one.meaning.scope for one in listed if one.severity is severity)
+    scope = "".join(_SCOPE.get(one, "") for one in scopes if one)
     removal = f" Then ask for removal: {zone.delist}" if zone.delist else ""
     cause = (
         "mail or web pages in its name that somebody else made, and lists it mailed without consent"
@@ -86,18 +133,18 @@ def _finding(said: Answered, subject: Address | str, meanings: Sequence[Meaning]
     )
     return Finding(
         "domain_listed" if domain else "address_listed",
-        f"{subject} is listed in {zone.name} ({', '.join(m.name for m in meanings)})",
-        fix=f"First find and stop what caused it ({cause}).{removal}",
-        evidence=zone.redacted("; ".join([codes, *said.texts])),
-        severity=meanings[0].severity,
+        f"{subject} is listed in {zone.name} ({names}): {_CARE[severity]}",
+        fix=f"{scope}First find and stop what caused it ({cause}).{removal}",
+        evidence=zone.redacted("; ".join(filter(None, [codes, *said.texts, besides]))),
+        severity=severity,
     )
 
 
-def _sample(zone: Zone, kind: Kind, meaning: Meaning) -> Sample:
+def _sample(zone: Zone, kind: Kind, listed: _Listed) -> Sample:
     labels = {
         "kind": kind.value,
         "zone": zone.name,
-        "severity": meaning.severity.value,
-        "meaning": meaning.name,
+        "severity": listed.severity.value,
+        "meaning": listed.meaning.name,
     }
     return Sample("blocklist_listed", 1.0, labels)

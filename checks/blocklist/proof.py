@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from checks.blocklist.catalogue import Zone
-from monitor.check import DnsAnswer, DnsStatus, Question
+from monitor.check import DnsAnswer, DnsStatus, Question, ZoneState
 from monitor.model import Address
-from monitor.protocol.dnsbl import PROOF_ENTRIES, Kind, State, query_name, read
+from monitor.protocol.dnsbl import PROOF_ENTRIES, Kind, Reading, State, query_name, read
 
-GOOD_SECONDS = 3600.0
+GOOD_SECONDS = 4 * 3600.0
+"""How long a good proof holds for clean answers; a listing counts by a fresh one only."""
 FIRST_RETRY_SECONDS = 10.0
 LAST_RETRY_SECONDS = 300.0
 
@@ -19,14 +20,27 @@ _DOCUMENTATION_6 = int(IPv6Address("2001:db8::"))  # RFC 3849
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a zone cannot be believed.
+
+    `ours`: the fault may as well be that of the resolver through which we ask. Where most zones have such
+    trouble at once, it is.
+    """
+
+    state: ZoneState
+    reason: str
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """What a zone's test entries of one kind showed.
 
-    `trouble` is why the zone cannot be believed, "" where it can. `at` and `until` are monotonic
-    seconds; `failures` is how often in a row it could not be believed.
+    `trouble` is None where the zone can be believed. `at` and `until` are monotonic seconds; `failures` is
+    how often in a row it could not be believed.
     """
 
-    trouble: str
+    trouble: Trouble | None
     at: float
     until: float
     failures: int = 0
@@ -34,13 +48,22 @@ class Proof:
     @property
     def good(self) -> bool:
         """Whether the zone can be believed."""
-        return not self.trouble
+        return self.trouble is None
+
+    def stale(self, now: float, *, no_older: float, again: bool) -> bool:
+        """Whether the zone is to be asked: a good proof is older than `no_older`, a bad one has had its time.
+
+        `again`: whoever confirms a bad one does not wait for that.
+        """
+        if now >= self.until:
+            return True
+        return now - self.at > no_older if self.good else again and now > self.at
 
 
-def next_proof(previous: Proof | None, trouble: str, now: float) -> Proof:
-    """A good proof holds for an hour; after a bad one the zone is asked again soon, then less and less."""
-    if not trouble:
-        return Proof("", now, now + GOOD_SECONDS)
+def next_proof(previous: Proof | None, trouble: Trouble | None, now: float) -> Proof:
+    """A good proof holds for hours; after a bad one the zone is asked again soon, then less and less."""
+    if trouble is None:
+        return Proof(None, now, now + GOOD_SECONDS)
     failures = (previous.failures if previous else 0) + 1
     seconds = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16))
     return Proof(trouble, now, now + seconds, failures)
@@ -70,39 +93,60 @@ def questions(zone: Zone, entries: Sequence[Address | str]) -> list[Question]:
     return [Question(query_name(entry, zone.origin), "A") for entry in entries]
 
 
-def trouble(zone: Zone, entries: Sequence[Address | str], answers: Sequence[DnsAnswer]) -> str:
-    """Why the zone cannot be believed, after the answers about `test_entries`; "" where it can."""
+def trouble(
+    zone: Zone, entries: Sequence[Address | str], answers: Sequence[DnsAnswer]
+) -> Trouble | None:
+    """Why the zone cannot be believed, after the answers about `test_entries`; None where it can."""
     for entry, answer in zip(entries, answers, strict=True):
         found = _trouble(zone, entry, answer, must_list=entry in entries[2:])
         if found:
             return found
-    return ""
+    return None
 
 
-def _trouble(zone: Zone, entry: Address | str, answer: DnsAnswer, *, must_list: bool) -> str:
+def _trouble(
+    zone: Zone, entry: Address | str, answer: DnsAnswer, *, must_list: bool
+) -> Trouble | None:
     if not answer.known:
-        return f"the zone does not answer about its test entry {entry}: {blindness(zone, answer)}"
+        return no_answer(zone, answer, f" about its test entry {entry}")
     said = read(answer.records, zone.codes)
-    if said.state is State.REFUSED:
-        return f"the zone refuses this resolver ({said.reason}); {mend(zone)}"
-    if said.state is State.NONSENSE:
-        return f"the zone's answer about its test entry {entry} is no blocklist's: {said.reason}"
-    if said.state is State.LISTED and not must_list:
-        return f"the zone lists {entry}, which no working zone does: it lists everyone"
-    if said.state is State.CLEAN and must_list:
-        return (
-            f"the zone does not list its own test entry {entry}: it is dead, "
-            f"or hides its entries from this resolver; {mend(zone)}"
-        )
-    return ""
+    match said.state:
+        case State.REFUSED:
+            return refusal(zone, said)
+        case State.NONSENSE:
+            what = f"the zone's answer about its test entry {entry} is no blocklist's"
+            return Trouble(ZoneState.DEAD, f"{what}: {said.reason}")
+        case State.LISTED if not must_list:
+            reason = f"the zone lists {entry}, which no working zone does: it lists everyone"
+            return Trouble(ZoneState.LISTS_EVERYONE, reason)
+        case State.CLEAN if must_list:
+            reason = (
+                f"the zone does not list its own test entry {entry}: it is dead, "
+                f"or hides its entries from this resolver; {mend(zone)}"
+            )
+            return Trouble(ZoneState.DEAD, reason, ours=not zone.needs_key)
+    return None
+
+
+def refusal(zone: Zone, said: Reading) -> Trouble:
+    """The zone says that it does not answer us."""
+    reason = f"the zone refuses this resolver ({said.reason}); {mend(zone)}"
+    return Trouble(ZoneState.REFUSED, reason, ours=not zone.needs_key)
+
+
+def no_answer(zone: Zone, answer: DnsAnswer, about: str = "") -> Trouble:
+    """No answer came, or a failure."""
+    refused = answer.status is DnsStatus.REFUSED
+    state = ZoneState.REFUSED if refused else ZoneState.SILENT
+    return Trouble(state, f"the zone does not answer{about}: {blindness(zone, answer)}", ours=True)
 
 
 def mend(zone: Zone) -> str:
     """What makes a zone answer that refuses: who asks is what it looks at."""
     if zone.needs_key:
         return f"the key {zone.needs_key} may be wrong or expired"
-    keyed = f" or a free key (checks.blocklist.keys.{zone.keyed_variant})"
-    return f"an own recursive resolver{keyed if zone.keyed_variant else ''} mends that"
+    keyed = f"a free key (checks.blocklist.keys.{zone.keyed_variant}) or "
+    return f"{keyed if zone.keyed_variant else ''}an own recursive resolver mends that"
 
 
 def blindness(zone: Zone, answer: DnsAnswer) -> str:

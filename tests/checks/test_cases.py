@@ -4,7 +4,7 @@
 audits by `address:port` (replies: {from, to, code, text}), HTTPS replies by URL, signatures by `name TYPE`,
 results by domain, and counts as a list of {sender, domain, stream, provider, windows}. `expected.yaml` holds:
 
-    target: {…}                     the target's fields
+    target: {…}                     the target's fields, or the word `monitor`
     settings: {…}                   the check's own settings; none where left out
     failure: text                   in the reason, where the run as a whole could not look
     looks:                          every subject, and no other
@@ -39,7 +39,16 @@ from monitor.check import (
     SmtpConversation,
     Threshold,
 )
-from monitor.model import Classification, Counts, Finding, Look, LookState, Outcome, Sample
+from monitor.model import (
+    Classification,
+    Counts,
+    Finding,
+    Look,
+    LookState,
+    MonitorTarget,
+    Outcome,
+    Sample,
+)
 from monitor.world.fake import FakeWorld
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -119,9 +128,15 @@ def fake_world(zone: dict[str, Any]) -> FakeWorld:
 async def outcome_of(case: Case) -> tuple[Any, Outcome]:
     made = check_class(case.folder.parent.name)
     check = made(made.about.settings.model_validate(case.expected.get("settings", {})))
-    kinds = TypeAdapter(Union[made.about.target_types])  # noqa: UP007 - the types are a value
-    target = kinds.validate_python(case.expected["target"])
-    return check, await check.run(target, fake_world(dict(case.zone)).world())
+    return check, await check.run(target_of(made.about, case), fake_world(dict(case.zone)).world())
+
+
+def target_of(about: About, case: Case) -> Any:
+    if case.expected["target"] == "monitor":
+        return MonitorTarget()
+    kinds: Any = tuple(kind for kind in about.target_types if kind is not MonitorTarget)
+    target = TypeAdapter(Union[kinds])  # noqa: UP007 - the types are a value
+    return target.validate_python(case.expected["target"])
 
 
 @pytest.mark.parametrize(

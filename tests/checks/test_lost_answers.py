@@ -8,15 +8,14 @@ before, and one that was there may only be missing where its subject is unknown,
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from monitor.check import About
 from monitor.model import LookState, Outcome, Severity
 from monitor.world.fake import FakeWorld
-from tests.checks.test_cases import FOLDERS, Case, check_class, fake_world, read_case
+from tests.checks.test_cases import FOLDERS, Case, check_class, fake_world, read_case, target_of
 
 ASKS_NOBODY = {"bulk_sender", "rates", "self"}
 # Loss is what the check ns tells of; its own cases lose servers and answers one by one.
@@ -26,6 +25,9 @@ CLOSED = dict.fromkeys((25, 443, 465, 587), "nothing gets out")
 ITS_OWN_TROUBLE = {
     # That senders get no answer for TLSA records is what it says.
     "dane.lookup_fails",
+    # That zones do not answer is what it says of the monitor itself.
+    "blocklist.zone_silent",
+    "blocklist.zones_blind",
 }
 TOLD_IN_ITS_PLACE = {
     # Another trouble of the same subject is told then, or its absence follows from the lost answer alone.
@@ -93,9 +95,8 @@ def drifted(check: Any, before: Outcome, after: Outcome) -> Found:
 async def seen(case: Case, zone: Zone) -> tuple[Any, FakeWorld, Outcome]:
     made = check_class(case.folder.parent.name)
     check = made(made.about.settings.model_validate(case.expected.get("settings", {})))
-    kinds: TypeAdapter[Any] = TypeAdapter(Union[made.about.target_types])  # noqa: UP007 - a value
     fake = fake_world(deepcopy(zone))
-    outcome = await check.run(kinds.validate_python(case.expected["target"]), fake.world())
+    outcome = await check.run(target_of(made.about, case), fake.world())
     return check, fake, outcome
 
 
