@@ -219,8 +219,8 @@ def _times(kept: Kept) -> dict[str, _Times]:
     """Of each open code: the subject open for longest, and the one not seen for longest."""
     found: dict[str, _Times] = {}
     for subject in kept.subjects.values():
-        seen = subject.known_at if subject.known_at is not None else kept.status_since
         for finding in subject.findings:
+            seen = kept.last_seen(subject, finding)
             before = found.get(finding.code, _Times(finding.since, seen))
             found[finding.code] = _Times(min(before.since, finding.since), min(before.seen, seen))
     return found

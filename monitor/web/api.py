@@ -12,7 +12,7 @@ from aiohttp import web
 from monitor.check import ZoneStanding
 from monitor.model import Sender, Severity, Status
 from monitor.store.error import StoreError
-from monitor.store.kept import KeptSubject
+from monitor.store.kept import Course, KeptSubject
 from monitor.web.backend import Backend, Snapshot, StaleDriftError
 from monitor.web.bodies import read_body
 from monitor.web.drift_api import (
@@ -26,7 +26,7 @@ from monitor.web.guard import refuse_other_sites
 from monitor.web.overview import Row, overview
 from monitor.web.replies import json_reply
 from monitor.web.text import iso, one_line, visible
-from monitor.web.view import FindingView, ResultView, State, by_severity, results
+from monitor.web.view import FindingView, ResultView, State, by_severity, gone, results
 from monitor.web.zones import zones_json
 
 _RECORD: Final = ("check", "target", "subject")
@@ -223,6 +223,17 @@ def _result(result: ResultView) -> dict[str, Any]:
             _subject(subject, findings.get(one_line(subject.subject), []))
             for subject in kept.subjects.values()
         ],
+        "gone": [_gone(course) for course in gone(kept)],
+    }
+
+
+def _gone(course: Course) -> dict[str, Any]:
+    return {
+        "code": course.code,
+        "subject": one_line(course.subject),
+        "first_seen": iso(course.first_seen),
+        "last_seen": iso(course.last_seen),
+        "returns": course.returns,
     }
 
 
@@ -250,6 +261,10 @@ def _finding(one: FindingView) -> dict[str, Any]:
         "subject": one.subject,
         "since": iso(one.since),
         "last_seen": iso(one.last_seen),
+        "first_seen": iso(one.first_seen),
+        "returns": one.returns,
+        "flaps": one.flaps,
+        "story": one.story,
     }
 
 

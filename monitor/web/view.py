@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Final
 
 from monitor.model import Severity, Status
-from monitor.store.kept import Kept, KeptFinding, KeptSubject
+from monitor.store.kept import STEADY_SECONDS, Course, Kept, KeptFinding, KeptSubject
 from monitor.web.backend import Snapshot
-from monitor.web.text import one_line, span, visible
+from monitor.web.text import clock, counted, one_line, span, visible
 
 
 class State(StrEnum):
@@ -30,7 +30,11 @@ _OVERDUE_GRACE_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class FindingView:
-    """One open finding. Times in epoch seconds; `held` where the last look could not tell."""
+    """One open finding. Times in epoch seconds; `held` where the last look did not find it, or could not tell.
+
+    `since` is when it opened, `first_seen` when it first did; `returns` is how often it was found again after it
+    was gone, and `flaps` whether it still may be. `story` says that in words, "" where it never went.
+    """
 
     code: str
     severity: str
@@ -44,6 +48,10 @@ class FindingView:
     since: float
     last_seen: float
     held: bool
+    first_seen: float
+    returns: int = 0
+    flaps: bool = False
+    story: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,13 @@ def cells(snapshot: Snapshot, shown: Iterable[ResultView]) -> dict[str, dict[str
     return table
 
 
+def gone(kept: Kept) -> list[Course]:
+    """The courses of findings that are not open any more, the last one first."""
+    open_now = {(s.subject, f.code) for s in kept.subjects.values() for f in s.findings}
+    past = [one for one in kept.courses if (one.subject, one.code) not in open_now]
+    return sorted(past, key=lambda one: one.last_seen, reverse=True)
+
+
 def by_severity(findings: Iterable[FindingView]) -> list[FindingView]:
     """The worst first, then by domain, check and target."""
     return sorted(
@@ -137,7 +152,7 @@ def result(kept: Kept, snapshot: Snapshot) -> ResultView:
         kept,
         state,
         tuple(
-            _finding(kept, subject, finding)
+            _finding(kept, subject, finding, at=snapshot.at)
             for subject in kept.subjects.values()
             for finding in subject.findings
         ),
@@ -154,7 +169,9 @@ def _overdue(kept: Kept, snapshot: Snapshot) -> str:
     return f"nobody has looked for {span(age)}; every {span(config.interval)} was the plan"
 
 
-def _finding(kept: Kept, subject: KeptSubject, one: KeptFinding) -> FindingView:
+def _finding(kept: Kept, subject: KeptSubject, one: KeptFinding, *, at: float) -> FindingView:
+    course = kept.course(subject.subject, one.code)
+    gone = course is not None and course.gone_at is not None
     return FindingView(
         code=one.code,
         severity=one.severity,
@@ -166,9 +183,25 @@ def _finding(kept: Kept, subject: KeptSubject, one: KeptFinding) -> FindingView:
         domain=kept.domain,
         subject=one_line(subject.subject),
         since=one.since,
-        last_seen=one.since if subject.known_at is None else subject.known_at,
-        held=not subject.known or bool(kept.failure),
+        last_seen=kept.last_seen(subject, one),
+        held=gone or not subject.known or bool(kept.failure),
+        first_seen=one.since if course is None else course.first_seen,
+        returns=0 if course is None else course.returns,
+        flaps=course is not None and course.flaps(at),
+        story="" if course is None else _story(course, at),
     )
+
+
+def _story(course: Course, at: float) -> str:
+    """How a finding came and went, for people."""
+    told = f"first seen {clock(course.first_seen)}"
+    if course.returns:
+        told += f", came back {counted(course.returns, 'time')}"
+    if course.flaps(at):
+        told += f"; it flaps, so it stays open until it was not found for {span(STEADY_SECONDS)}"
+        if course.gone_at is not None:
+            told += f" (not found since {clock(course.gone_at)})"
+    return told
 
 
 def _is_tabled(kept: Kept, snapshot: Snapshot) -> bool:

@@ -15,7 +15,7 @@ from monitor.store.codec import (
     encode_change,
     encode_kept,
 )
-from monitor.store.kept import Baseline, Change, Kept, KeptFinding, KeptSubject
+from monitor.store.kept import Baseline, Change, Course, Kept, KeptFinding, KeptSubject
 from monitor.store.records import ChangeKind, RecordChange
 
 # Whatever a server sends ends in evidence: surrogates and control characters included.
@@ -40,6 +40,16 @@ subjects = st.builds(
 changes = st.builds(
     Change, numbers, st.sampled_from(Status), st.lists(texts, max_size=2).map(tuple)
 )
+courses = st.builds(
+    Course,
+    texts,
+    texts,
+    numbers,
+    numbers,
+    st.integers(0, 100),
+    st.none() | numbers,
+    st.none() | numbers,
+)
 states = st.builds(
     Kept,
     check=texts,
@@ -55,6 +65,7 @@ states = st.builds(
     samples=st.lists(samples, max_size=2).map(tuple),
     failure=texts,
     history=st.lists(changes, max_size=2).map(tuple),
+    courses=st.lists(courses, max_size=2).map(tuple),
 )
 baselines = st.builds(
     Baseline, texts, texts, texts, texts, numbers, texts, numbers, texts, texts, texts, texts

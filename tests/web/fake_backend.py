@@ -24,7 +24,7 @@ from monitor.model import (
     Stream,
 )
 from monitor.store.error import StoreError
-from monitor.store.kept import FIRST_SIGHT, Baseline, Change, Kept, KeptFinding, KeptSubject
+from monitor.store.kept import FIRST_SIGHT, Baseline, Change, Course, Kept, KeptFinding, KeptSubject
 from monitor.store.records import AcceptanceError, RecordChange, accept, beginning, changes
 from monitor.web.backend import (
     ListedZones,
@@ -110,6 +110,23 @@ WEAKENED = kept(
     history=(
         Change(NOW - 5 * HOUR, Status.CRITICAL, ("dmarc.policy_weakened",)),
         Change(NOW - 90 * HOUR, Status.OK, ()),
+    ),
+    courses=(
+        Course(
+            "record",
+            "dmarc.policy_weakened",
+            first_seen=NOW - 24 * HOUR,
+            last_seen=NOW - 6 * HOUR,
+            returns=3,
+            flapped_at=NOW - 5 * HOUR,
+        ),
+        Course(
+            "record",
+            "dmarc.record_missing",
+            first_seen=NOW - 96 * HOUR,
+            last_seen=NOW - 94 * HOUR,
+            gone_at=NOW - 93 * HOUR,
+        ),
     ),
 )
 

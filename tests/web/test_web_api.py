@@ -97,7 +97,26 @@ async def test_a_finding_in_full(client):
         "subject": "record",
         "since": "2026-11-18T06:06:40Z",
         "last_seen": "2026-11-18T11:05:40Z",
+        "first_seen": "2026-11-17T11:06:40Z",
+        "returns": 3,
+        "flaps": True,
+        "story": "first seen 2026-11-17 11:06:40 UTC, came back 3 times; it flaps, so it stays open until it was "
+        "not found for 6 h",
     }
+
+
+async def test_what_went_is_told_with_its_result(client):
+    async with client.get("/api/v1/results?check=dmarc") as answer:
+        [found] = (await answer.json())["results"]
+    assert found["gone"] == [
+        {
+            "code": "dmarc.record_missing",
+            "subject": "record",
+            "first_seen": "2026-11-14T11:06:40Z",
+            "last_seen": "2026-11-14T13:06:40Z",
+            "returns": 0,
+        }
+    ]
 
 
 @pytest.mark.parametrize(

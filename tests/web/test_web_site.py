@@ -95,6 +95,7 @@ async def test_the_organisation(client):
     for said in (
         "1 thing needs action now",
         "anyone can send as example.com",
+        "came back 3 times; it flaps",
         "timeout: the resolver did not answer",
         "1 look still to come",
         "Our network, our resolver and our way out to port 25 work.",

@@ -3,8 +3,10 @@
 import pytest
 
 from monitor.model import Status
+from monitor.store.kept import Course
 from monitor.web.domain_page import domain_page
 from monitor.web.overview import overview
+from monitor.web.text import clock
 from monitor.web.view import State, result
 from tests.web.fake_backend import (
     BLIND,
@@ -160,6 +162,31 @@ def test_a_finding_that_is_held_says_so():
     [one] = overview(snapshot(held)).findings
     assert (one.held, one.last_seen) == (True, NOW - 7200)
     assert "1 thing we cannot see" in overview(snapshot(held)).headline
+
+
+def test_a_finding_that_flaps_says_so():
+    """It stays open while nothing is found: nobody may take it for found just now, nor wonder why it is open."""
+    course = Course(
+        "mx1",
+        "mx.host_gone",
+        first_seen=NOW - 8 * 3600,
+        last_seen=NOW - 7200,
+        returns=1,
+        flapped_at=NOW - 4 * 3600,
+        gone_at=NOW - 3600,
+    )
+    steady = kept(
+        "mx",
+        "example.com",
+        "example.com",
+        Status.CRITICAL,
+        subject("mx1", finding("mx.host_gone", "critical", "gone")),
+        courses=(course,),
+    )
+    [one] = overview(snapshot(steady)).findings
+    assert (one.held, one.last_seen, one.flaps) == (True, NOW - 7200, True)
+    assert one.story.startswith(f"first seen {clock(NOW - 8 * 3600)}, came back 1 time; it flaps")
+    assert one.story.endswith(f"(not found since {clock(NOW - 3600)})")
 
 
 def test_a_domains_page_has_its_own_things_only():
