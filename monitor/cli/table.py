@@ -24,7 +24,7 @@ UNSEEN_WIDTH = 120
 REASONS_SHOWN = 3
 EVIDENCE_SHOWN = 110
 TARGETS_SHOWN = 4
-_SEE_ABOVE = "our own trouble, see above"
+SEE_ABOVE = "our own trouble, see above"
 
 SYMBOLS = {"ok": "✓", "warning": "!", "critical": "✗", "unknown": "?", "info": "·"}
 STYLES = {
@@ -77,7 +77,7 @@ def rows_of(report: Report) -> Iterator[Row]:
         else:
             yield from _rows_of(result, report.own_trouble)
     for check, results in kept_from.items():
-        yield Row("unknown", check, _targets(results), Text(_SEE_ABOVE))
+        yield Row("unknown", check, _targets(results), Text(SEE_ABOVE))
     for check, results in quiet.items():
         yield Row("ok", check, _targets(results), _nothing(results))
 
@@ -123,8 +123,7 @@ def _rows_of(result: Result, own_trouble: str) -> Iterator[Row]:
 def _reasons(result: Result, own_trouble: str) -> Text:
     """Why it is unknown; what lies with ourselves is told in full once, above the table."""
     reasons = [
-        reason.replace(own_trouble, _SEE_ABOVE) if own_trouble else reason
-        for reason in result.blind
+        reason.replace(own_trouble, SEE_ABOVE) if own_trouble else reason for reason in result.blind
     ]
     shown = [one_line(reason) for reason in reasons[:REASONS_SHOWN]]
     if more := len(reasons) - len(shown):

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.check import DeadZone, ZoneFacts, ZoneStanding, ZoneState, ZoneTrial
-from monitor.cli.table import NARROW, STYLES, UNSEEN_WIDTH
+from monitor.cli.table import NARROW, SEE_ABOVE, STYLES, UNSEEN_WIDTH
 from monitor.cli.zone_trials import Trials
 from monitor.web.text import counted, one_line, visible
 
@@ -94,10 +94,10 @@ def print_trials(trials: Trials, stream: TextIO, environ: Mapping[str, str]) -> 
     if console.width < NARROW:
         for trial in results:
             console.print(Text.assemble(_state(trial.state), f" {trial.zone}{_time(trial, ' ')}"))
-            if trial.reason:
-                console.print(Padding(Text(one_line(trial.reason)), (0, 0, 0, 2)))
+            if why := _why(trial, trials.own_trouble):
+                console.print(Padding(Text(why), (0, 0, 0, 2)))
     else:
-        console.print(_trials(results))
+        console.print(_trials(results, trials.own_trouble))
     console.print(_indented(_closing(trials)))
     console.print()
 
@@ -245,17 +245,21 @@ def _grid(rows: Iterator[tuple[str, RenderableType]]) -> Table:
 # --- trials ----------------------------------------------------------------------------------------
 
 
-def _trials(results: Sequence[ZoneTrial]) -> Table:
+def _trials(results: Sequence[ZoneTrial], own_trouble: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     table.add_column("State", no_wrap=True)
     table.add_column("Zone", overflow="fold")
     table.add_column("ms", justify="right", no_wrap=True)
-    if any(trial.reason for trial in results):
-        table.add_column("Why", overflow="fold", ratio=1)
+    table.add_column("Why", overflow="fold")
     for trial in results:
-        why = [one_line(trial.reason)] if len(table.columns) > 3 else []  # noqa: PLR2004 -- the fourth
-        table.add_row(_state(trial.state), trial.zone, _time(trial), *why)
+        why = _why(trial, own_trouble)
+        table.add_row(_state(trial.state), trial.zone, _time(trial), why)
     return table
+
+
+def _why(trial: ZoneTrial, own_trouble: str) -> str:
+    ours = bool(own_trouble) and trial.reason == own_trouble
+    return SEE_ABOVE if ours else one_line(trial.reason)
 
 
 def _about_ourselves(trials: Trials) -> Iterator[Text]:

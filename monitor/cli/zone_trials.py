@@ -132,7 +132,7 @@ class _Run:
             late = ZoneTrial(facts.name, ZoneState.UNKNOWN, f"not done within {limit:g} s", limit)
             trial = self.tried.get((check, facts.name), late)
             if self.own_trouble and trial.state is not ZoneState.USABLE:
-                trial = replace(trial, state=ZoneState.UNKNOWN)
+                trial = replace(trial, state=ZoneState.UNKNOWN, reason=self.own_trouble)
             yield check, trial
 
     async def _try(self, check: str, zone: str) -> None:
