@@ -15,6 +15,8 @@ GOOD_SECONDS = 4 * 3600.0
 FIRST_RETRY_SECONDS = 10.0
 LAST_RETRY_SECONDS = 300.0
 
+_LISTED = 2
+"""The place of the entry that the zone must list among its `test_entries`."""
 _TEST_NET_2 = int(IPv4Address("198.51.100.0"))  # RFC 5737: never in use
 _DOCUMENTATION_6 = int(IPv6Address("2001:db8::"))  # RFC 3849
 
@@ -97,11 +99,13 @@ def trouble(
     zone: Zone, entries: Sequence[Address | str], answers: Sequence[DnsAnswer]
 ) -> Trouble | None:
     """Why the zone cannot be believed, after the answers about `test_entries`; None where it can."""
-    for entry, answer in zip(entries, answers, strict=True):
-        found = _trouble(zone, entry, answer, must_list=entry in entries[2:])
-        if found:
-            return found
-    return None
+    found = [
+        found
+        for number, (entry, answer) in enumerate(zip(entries, answers, strict=True))
+        if (found := _trouble(zone, entry, answer, must_list=number == _LISTED))
+    ]
+    # What it says tells more than that one answer is missing.
+    return min(found, key=lambda one: one.state is ZoneState.SILENT, default=None)
 
 
 def _trouble(

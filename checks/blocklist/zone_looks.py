@@ -38,8 +38,10 @@ def looks(
     """
     blamed = [zone for zone in zones if zone.name in troubles and troubles[zone.name].ours]
     finding = _blind(zones, blamed, nameservers)
-    if finding is None:
-        blamed = [zone for zone in blamed if _refuses_shared(zone)] if shared(nameservers) else []
+    if finding is None and shared(nameservers):
+        # One that is silent says nothing of whom it refuses.
+        spoke = [zone for zone in blamed if troubles[zone.name].state is not ZoneState.SILENT]
+        blamed = [zone for zone in spoke if _refuses_shared(zone)]
         finding = _public(blamed, nameservers) if blamed else None
     explained = {zone.name for zone in blamed} if finding else set()
     return (

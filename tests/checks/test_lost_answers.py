@@ -31,6 +31,10 @@ ITS_OWN_TROUBLE = {
 }
 TOLD_IN_ITS_PLACE = {
     # Another trouble of the same subject is told then, or its absence follows from the lost answer alone.
+    "blocklist.resolver_public",
+    "blocklist.zone_dead",
+    "blocklist.zone_lists_everyone",
+    "blocklist.zone_refused",
     "dane.anchor_not_sent",
     "dane.mismatch",
     "dane.no_tls",
