@@ -28,6 +28,14 @@ PANELS = (
         board="organisation",
     ),
     Panel(
+        title="What is wrong with blocklist zones",
+        expr="max by (zone, code) (deliverability_blocklist_zone_fault)",
+        kind="table",
+        legend="{{zone}} {{code}}",
+        description="Faults of single zones; where most fail at once, our resolver is told of instead.",
+        board="organisation",
+    ),
+    Panel(
         title="Questions to blocklist zones",
         expr="sum by (zone, outcome) (increase(deliverability_blocklist_zone_queries_total[1d]))",
         legend="{{zone}} {{outcome}}",

@@ -59,7 +59,15 @@ BOGUS = {"alertname": "DeliverabilityDomainUnresolvable", "severity": "page", "n
 DANE = {"alertname": "DeliverabilityDaneBroken", "severity": "page", "needs": "dns"}
 BOUNCES = {"alertname": "Bounces", "severity": "page"}
 WEAK = {"alertname": "Weak", "severity": "ticket"}
-SMTP, MX = {"check": "smtp"}, {"check": "mx"}
+UNSERVED = {
+    "alertname": "DeliverabilityBlocklistBlind",
+    "severity": "ticket",
+    "about": "monitor",
+    "needs": "dns",
+}
+ZONE = {"alertname": "DeliverabilityBlocklistZoneUnusable", "severity": "ticket", "zone": "x"}
+MOST, PUBLIC = {"code": "blocklist.zones_blind"}, {"code": "blocklist.resolver_public"}
+SMTP, MX, BLOCKLIST = {"check": "smtp"}, {"check": "mx"}, {"check": "blocklist"}
 LAST = (
     {"alertname": "LastTicket", "severity": "ticket", "domain": "last.example"},
     {"alertname": "LastPage", "severity": "page", "domain": "last.example"},
@@ -94,6 +102,17 @@ def alertmanager_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             [EGRESS, BLIND | A | {"check": "dane"}], {"DeliverabilityBlind"}, id="port 25 of DANE"
         ),
         pytest.param([EGRESS, BLIND | A | MX], set(), id="port 25 explains no other check"),
+        pytest.param(
+            [UNSERVED | MOST, ZONE, BLIND | A | BLOCKLIST],
+            {"DeliverabilityBlocklistZoneUnusable", "DeliverabilityBlind"},
+            id="most blocklists",
+        ),
+        pytest.param(
+            [UNSERVED | MOST, BLIND | A | MX], set(), id="blocklists explain nothing else"
+        ),
+        pytest.param(
+            [UNSERVED | PUBLIC, ZONE], set(), id="a public resolver explains its own zones"
+        ),
         pytest.param([BOGUS | A, DANE | A], {"DeliverabilityDaneBroken"}, id="bogus DNSSEC"),
         pytest.param([BOGUS | A, DANE | B], set(), id="bogus DNSSEC of another domain"),
         pytest.param([BOUNCES | A, WEAK | A], {"Weak"}, id="page silences ticket"),
