@@ -56,6 +56,7 @@ ROUNDS: tuple[Mapping[str, tuple[Expected, ...]], ...] = (
         "address-suspicious": (("AddressListedTicket", SHOP),),
         "domain-listed": (("DomainListed", SHOP),),
         "domain-abused": (("DomainListedTicket", NEWS),),
+        "blocklist-lists-everyone": (("BlocklistZoneUnusable", {"zone": "traps.lab.example"}),),
         "dmarc-weakened": (("DmarcWeakened", SHOP),),
         "dmarc-garbled": (("DmarcWarning", NEWS),),
         "dkim-key-revoked": (("DkimKeyUnusable", SHOP),),
@@ -93,10 +94,7 @@ ROUNDS: tuple[Mapping[str, tuple[Expected, ...]], ...] = (
         "starttls-withdrawn": (("StarttlsMissing", SHOP), ("StarttlsWithdrawn", SHOP)),
         "certificate-misnamed": (("MailHostWarning", NEWS),),
         "mx-stalled": (("CheckOverdue", {"check": "smtp"}),),
-        "resolver-refusing-blocklists": (
-            ("BlocklistZoneUnusable", {"zone": "zen.lab.example"}),
-            ("BlocklistBlind", {}),
-        ),
+        "resolver-refusing-blocklists": (("BlocklistBlind", {}),),
     },
     {
         "tls-outdated": (("TlsOutdated", SHOP),),

@@ -389,6 +389,19 @@ SEEN = [
     ("network-down", connects(SHOP_MX, "smtp"), True, "silence"),
     ("resolver-lossy", answers, (4, False), (2, True)),
     (
+        "blocklist-lists-everyone",
+        record("1.0.0.127.traps.lab.example", "A"),
+        "NXDOMAIN",
+        {"127.0.0.2"},
+    ),
+    (
+        "blocklist-emptied",
+        record("2.0.0.127.traps.lab.example", "A"),
+        {"127.0.0.2"},
+        "NODATA",
+    ),
+    ("blocklist-silent", hears("127.0.0.1", "traps.lab.example"), True, False),
+    (
         "resolver-refusing-blocklists",
         record("2.0.0.127.zen.lab.example", "A"),
         {"127.0.0.2"},
