@@ -13,23 +13,28 @@ from monitor.check import Limits, Urgency
 
 DAY: Final = 86400.0
 
-BURST: Final = 0.10
+BURST: Final = 0.05
 """The share of the day's limit that is open when the day begins; the rest opens evenly until its end."""
 
 RESERVE: Final = 0.05
 """The share that only confirming looks and proofs may use."""
 
 BAND: Final = 0.05
-"""The share over which the waiting are told apart: the least eager stay that far below what is open."""
+"""The share over which the waiting are told apart: the least eager stay that far below what is open, so that of
+what opens with the day they get nothing."""
 
-STEADY: Final = 1.0 - RESERVE - BAND
-"""The share that looks may need in a day without any of them being put off."""
+STEADY: Final = 0.85
+"""The share that looks and proofs may need in a day without any of them being put off: what is neither kept back
+nor in the band, and some room for a day on which not everything is spread evenly."""
 
-HALF_EAGER: Final = 6 * 3600.0
-"""Seconds after which a quiet target is half as eager as can be."""
+NEW_WAITED: Final = DAY
+"""Seconds for which whoever is new counts as waiting already."""
 
-WEIGHTS: Final = {Urgency.QUIET: 1.0, Urgency.BUSY: 4.0, Urgency.TROUBLED: 100.0}
-"""How much faster than a quiet one's a target's eagerness grows while it waits."""
+_WEIGHTS: Final = {Urgency.QUIET: 1.0, Urgency.BUSY: 4.0, Urgency.TROUBLED: 100.0}
+"""How much faster than for a quiet one time passes for a target that waits."""
+
+_SHORTEST_USUAL: Final = 60.0
+_LEARNT: Final = 0.02
 
 
 def daily(limits: Limits) -> int | None:
@@ -40,10 +45,22 @@ def daily(limits: Limits) -> int | None:
     return min(numbers, default=None)
 
 
-def eagerness(urgency: Urgency, waited: float) -> float:
-    """From 0 (asked just now) to 1, of a target that was last asked about `waited` seconds ago."""
-    weighed = max(waited, 0.0) * WEIGHTS[urgency]
-    return weighed / (weighed + HALF_EAGER)
+def weighed(urgency: Urgency, waited: float) -> float:
+    """Seconds that a target was not asked about, longer for those that come first."""
+    return max(waited, 0.0) * _WEIGHTS[urgency]
+
+
+def eagerness(wait: float, usual: float) -> float:
+    """From 0 (asked just now) to 1; a half where the weighed wait is as long as is usual at this party."""
+    return wait**2 / (wait**2 + usual**2)
+
+
+def usual_after(usual: float, urgency: Urgency, wait: float) -> float:
+    """The usual weighed wait once another one came to its end: half of those that are not troubled are longer."""
+    if urgency not in {Urgency.QUIET, Urgency.BUSY}:
+        return usual
+    step = 1 + _LEARNT
+    return max(_SHORTEST_USUAL, usual * step if wait > usual else usual / step)
 
 
 def allows(a_day: int, asked: int, questions: int, *, passed: float, eager: float | None) -> bool:
@@ -60,8 +77,8 @@ def allows(a_day: int, asked: int, questions: int, *, passed: float, eager: floa
         return asked + questions <= a_day
     ordinary = a_day - floor(a_day * RESERVE)
     opened = ordinary * (BURST + (1 - BURST) * passed) - a_day * BAND * (1 - eager)
-    # `asked < opened`, so that of the smallest limit there is one question for somebody.
-    return asked + questions <= ordinary and asked < opened
+    # Rounded, so that of the smallest limit there is a question for somebody.
+    return asked + questions <= min(ordinary, opened + 0.5)
 
 
 class Pace:

@@ -7,7 +7,16 @@ from math import ceil, inf
 from typing import Final, Protocol
 
 from monitor.check import Asks, Clock, Urgency
-from monitor.world.allowance import DAY, Pace, allows, daily, eagerness
+from monitor.world.allowance import (
+    DAY,
+    NEW_WAITED,
+    Pace,
+    allows,
+    daily,
+    eagerness,
+    usual_after,
+    weighed,
+)
 
 PATIENCE: Final = 5.0
 """Seconds that a look waits at most for its second's turn."""
@@ -15,8 +24,9 @@ PATIENCE: Final = 5.0
 BLOCK: Final = 0.01
 """The share of a day's limit that is written down ahead at a time, so that not every question is a write."""
 
-_FIRST_SEEN_WAITED: Final = int(DAY // 60)
-_FORGOTTEN_AFTER: Final = 30 * int(DAY // 60)
+_MINUTE: Final = 60.0
+_NEW_WAITED: Final = int(NEW_WAITED // _MINUTE)
+_FORGOTTEN_AFTER: Final = int(30 * DAY // _MINUTE)
 _DAYS_REMEMBERED: Final = 7
 
 
@@ -53,9 +63,13 @@ class _Count:
 
 @dataclass(slots=True)
 class _Party:
-    """What is remembered of a party from day to day. `turns`: when each target was last asked about, in minutes."""
+    """What is remembered of a party from day to day.
+
+    `turns`: when each target was last asked about, in minutes; `usual`: how long those wait who are asked about.
+    """
 
     turns: dict[str, int] = field(default_factory=dict)
+    usual: float = NEW_WAITED
     pace: Pace | None = None
 
 
@@ -139,10 +153,8 @@ class PacedBudgets:
         count = day.counts.setdefault(asks.party, _Count(0, 0))
         eager = None
         if urgency is not Urgency.CERTAINTY:
-            minute = self._minute()
-            # Whoever is new waits as if since yesterday, and longer with every time that it is put off.
-            last = self._party(asks).turns.setdefault(who, minute - _FIRST_SEEN_WAITED)
-            eager = eagerness(urgency, (minute - last) * 60.0)
+            party = self._party(asks)
+            eager = eagerness(self._wait(party, who, urgency), party.usual)
         passed = self._clock.now() / DAY - day.number
         return allows(a_day, count.asked, asks.questions, passed=passed, eager=eager)
 
@@ -152,6 +164,8 @@ class PacedBudgets:
         if party.pace is not None:
             party.pace.book(at, asks.questions)
         if urgency is not Urgency.CERTAINTY:
+            wait = self._wait(party, who, urgency)
+            party.usual = usual_after(party.usual, urgency, wait)
             party.turns[who] = self._minute()
 
     async def _cover(self, day: _Day, granted: Sequence[tuple[Asks, int]]) -> None:
@@ -181,5 +195,11 @@ class PacedBudgets:
             party.pace = Pace(a_second, asked_until=until)
         return party
 
+    def _wait(self, party: _Party, who: str, urgency: Urgency) -> float:
+        """The weighed seconds since it was asked about, longer with every time that it is put off."""
+        minute = self._minute()
+        last = party.turns.setdefault(who, minute - _NEW_WAITED)
+        return weighed(urgency, (minute - last) * _MINUTE)
+
     def _minute(self) -> int:
-        return int(self._clock.monotonic() // 60)
+        return int(self._clock.monotonic() // _MINUTE)
