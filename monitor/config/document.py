@@ -192,6 +192,9 @@ def _line(event: yaml.Event) -> int:
 
 def _scalar(event: yaml.ScalarEvent) -> Any:
     text = str(event.value)
+    # The style of a plain scalar is "" to libyaml, which leaves numbers to the validation, and None to PyYAML.
+    if not event.style and event.tag is None and text in {"null", "~"}:
+        return None
     if event.style is not None or event.tag is not None:
         return text
     if text.lower() in _CONSTANTS:
