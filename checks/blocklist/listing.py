@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network
 
 from checks.blocklist import proof
-from checks.blocklist.catalogue import Zone, ZoneEntry, chosen, merged
+from checks.blocklist.catalogue import Zone, chosen, dead, merged
+from checks.blocklist.entries import RANKS, ZoneEntry
 from checks.blocklist.proof import Trouble
 from checks.blocklist.settings import BlocklistSettings, plain
 from monitor.check import (
@@ -20,7 +21,7 @@ from monitor.check import (
 )
 from monitor.protocol.dnsbl import PROOF_ENTRIES, Kind
 
-_GRAVEST_FIRST = ("page", "ticket", "info", "never")
+_GRAVEST_FIRST: Sequence[str] = RANKS
 
 
 class Listing:
@@ -33,7 +34,10 @@ class Listing:
         names = dict.fromkeys([zone.name for zone in self._asked])
         ordered = [*names, *(name for name in self._catalogue if name not in names)]
         self.zones = tuple(self._facts(self._catalogue[name]) for name in ordered)
-        self.dead_zones: tuple[DeadZone, ...] = ()
+        self.dead_zones = tuple(
+            DeadZone(entry.zone, entry.since, entry.does, entry.notes, entry.sources)
+            for entry in dead()
+        )
 
     async def try_zone(self, name: str, world: World) -> ZoneTrial:
         """Its test entries and a stranger of each kind, asked at once; what is worst counts.
@@ -59,19 +63,43 @@ class Listing:
             name=entry.name,
             kinds=tuple(kind.value for kind in entry.kinds),
             standing=standing,
-            severity=min((c.severity for c in codes), key=_GRAVEST_FIRST.index, default="info"),
+            severity=min(
+                (code.severity for code in codes), key=_GRAVEST_FIRST.index, default="never"
+            ),
             codes=codes,
-            refusals=(*map(_written, entry.refused), *_bits(entry.refused_bits)),
+            refusals=(
+                *map(_written, entry.refused),
+                *_bits(entry.refused_bits),
+                *entry.refused_rcodes,
+            ),
             not_listed=tuple(map(_written, entry.not_listed)),
             entries=tuple(_entries(entry)),
             queries_a_day=entry.queries_a_day,
+            queries_a_second=entry.queries_a_second,
             key=entry.key,
-            to_be_asked=_needed(entry, standing),
+            to_be_asked=self._needed(entry, standing),
             instead_of=entry.instead_of,
+            contains=entry.contains,
+            operator=entry.operator,
+            used_by=entry.used_by,
+            whom_it_serves="; ".join(_served(entry)),
+            terms=entry.terms,
             delist=entry.delist,
             sources=entry.sources,
             notes=" ".join(filter(None, (entry.notes, entry.differs))),
         )
+
+    def _needed(self, entry: ZoneEntry, standing: ZoneStanding) -> str:
+        """What the configuration needs so that the zone is asked."""
+        match standing:
+            case ZoneStanding.ASKED:
+                return ""
+            case ZoneStanding.WANTS_KEY:
+                return _to_set(entry)
+        having = next((zone.name for zone in self._asked if entry.name in zone.contains), "")
+        if having:
+            return f"nothing: {having}, which is asked, has its listings"
+        return "name it under checks.blocklist.zones, with all others that you want"
 
     def _standing(self, entry: ZoneEntry) -> ZoneStanding:
         if any(zone.name == entry.name for zone in self._asked):
@@ -100,23 +128,29 @@ def _to_set(entry: ZoneEntry) -> str:
     return f"set checks.blocklist.keys.{entry.key}"
 
 
-def _needed(entry: ZoneEntry, standing: ZoneStanding) -> str:
-    match standing:
-        case ZoneStanding.ASKED:
-            return ""
-        case ZoneStanding.OFFERED:
-            return "name it under checks.blocklist.zones, beside those that you want besides"
-        case ZoneStanding.WANTS_KEY:
-            return _to_set(entry)
+def _served(entry: ZoneEntry) -> Iterator[str]:
+    if entry.public_resolvers == "refused":
+        yield "refuses public resolvers"
+    if entry.needs_attributable_resolver:
+        yield "wants a resolver whose address has its owner's name"
+    if entry.registration:
+        yield f"wants the resolver's address registered: {entry.registration}"
 
 
 def _codes(entry: ZoneEntry) -> Iterator[ZoneCode]:
-    for code, meant in entry.codes.items():
-        yield ZoneCode(_written(code), meant.meaning, meant.severity)
-    for bit, meant in entry.bits.items():
-        yield ZoneCode(f"bit {bit}", meant.meaning, meant.severity)
-    if entry.other is not None:
-        yield ZoneCode("any other", entry.other.meaning, entry.other.severity)
+    written = {
+        **{_written(code): meant for code, meant in entry.codes.items()},
+        **{f"bit {bit}": meant for bit, meant in entry.bits.items()},
+        **({"any other": entry.other} if entry.other else {}),
+    }
+    for code, meant in written.items():
+        yield ZoneCode(
+            code,
+            meant.meaning,
+            meant.severity,
+            receiving=meant.receiving or meant.severity,
+            scope=meant.scope or entry.scope or "",
+        )
 
 
 def _written(code: IPv4Network) -> str:

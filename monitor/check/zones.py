@@ -40,12 +40,16 @@ class ZoneState(StrEnum):
 class ZoneCode:
     """One answer of a zone: an address, a network of them, `bit 4` or `any other`; its meaning; how grave it is.
 
-    `severity` is in the catalogue's words: `page`, `ticket`, `info` or `never`.
+    `severity` is in the catalogue's words: `page`, `ticket`, `info` or `never`; `receiving` the same for an
+    address from which no mail leaves straight to receivers. `scope`: what such a listing is about: an
+    `address`, a `range`, a `network`, a `domain`; "" where nobody says.
     """
 
     code: str
     meaning: str
     severity: str
+    receiving: str
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,12 @@ class ZoneFacts:
     Attributes:
         kinds: what it lists: `ip4`, `ip6`, `domain`.
         severity: the gravest that it says, in the catalogue's words.
-        refusals: answers that say "I don't answer you"; not_listed: answers that are no listing.
+        refusals: answers and response codes that say "I don't answer you"; not_listed: answers that are no listing.
         queries_a_day, queries_a_second: what free use allows; None where no number is known.
         to_be_asked: what the configuration needs so that it is asked; "" where it is.
         instead_of: the public zone whose place it takes; contains: zones whose listings it repeats.
-        scope: what one listing is about: an address, a range, a network, a domain; "" where nobody says.
+        whom_it_serves: what a resolver must be or have so that it is answered; "" where any will do.
+        used_by: which receivers care; terms: who may use it free of charge. Sentences, "" where nobody says.
     """
 
     name: str
@@ -85,8 +90,9 @@ class ZoneFacts:
     to_be_asked: str = ""
     instead_of: str = ""
     contains: tuple[str, ...] = ()
-    scope: str = ""
     operator: str = ""
+    used_by: str = ""
+    whom_it_serves: str = ""
     terms: str = ""
     delist: str = ""
     sources: tuple[str, ...] = ()
@@ -95,13 +101,28 @@ class ZoneFacts:
 
 @dataclass(frozen=True, slots=True)
 class DeadZone:
-    """A zone that is no more: since when (as far as is known), what it does now, and what is told of it."""
+    """A zone that is no more, or with `*.` in front a name and all zones under it.
+
+    `since` is a day, month or year, with `before` in front where only that it was dead by then is known; `does`
+    is what it does now, as it reads after "it".
+    """
 
     name: str
     since: str
     does: str
     notes: str = ""
     sources: tuple[str, ...] = ()
+
+    def names(self, zone: str) -> bool:
+        """Whether it is about this zone."""
+        apex = self.name.removeprefix("*.")
+        return zone == apex or (apex != self.name and zone.endswith(f".{apex}"))
+
+    @property
+    def obituary(self) -> str:
+        """Since when it is dead, and what it does, in a line."""
+        since = self.since if self.since.startswith("before") else f"since {self.since}"
+        return f"dead {since}: it {self.does}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ def _gravity(severity: str) -> Text:
 def _facts(facts: ZoneFacts) -> Iterator[tuple[str, RenderableType]]:
     """What there is to say, by a word or two."""
     yield "is", _standing(facts)
-    yield "lists", Text(", ".join(facts.kinds) + (f"; by {facts.scope}" if facts.scope else ""))
+    yield "lists", Text(", ".join(facts.kinds))
     yield "answers", _codes(facts)
     if facts.not_listed:
         yield "no listing", Text(", ".join(facts.not_listed))
@@ -176,7 +176,9 @@ def _facts(facts: ZoneFacts) -> Iterator[tuple[str, RenderableType]]:
     yield "test entries", Text("\n".join(_entries(facts)))
     yield "limit", Text(", ".join(_limits(facts)) or "no number is known")
     texts = {
+        "serves": facts.whom_it_serves,
         "terms": facts.terms,
+        "used by": facts.used_by,
         "operator": facts.operator,
         "delisting": facts.delist,
         "in place of": facts.instead_of,
@@ -204,7 +206,10 @@ def _standing(facts: ZoneFacts) -> Text:
 def _codes(facts: ZoneFacts) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for code in facts.codes:
-        table.add_row(code.code, _gravity(code.severity), code.meaning)
+        about = f"about the {code.scope}" if code.scope else ""
+        if code.receiving != code.severity:
+            about = f"{about}; {code.receiving} where no mail leaves from it".removeprefix("; ")
+        table.add_row(code.code, _gravity(code.severity), code.meaning, Text(about, "dim"))
     return table if facts.codes else Text("no listing that is known")
 
 
@@ -223,8 +228,8 @@ def _limits(facts: ZoneFacts) -> Iterator[str]:
 
 def _epitaph(zone: DeadZone) -> Iterator[tuple[str, RenderableType]]:
     texts = {
-        "since": zone.since or "not known",
-        "does": zone.does,
+        "since": zone.since,
+        "does": f"it {zone.does}",
         "notes": zone.notes,
         "sources": ", ".join(zone.sources),
     }

@@ -70,13 +70,7 @@ class Trials:
 
 def buried(dead: Iterable[tuple[str, DeadZone]]) -> list[tuple[str, ZoneTrial]]:
     """Dead zones are asked nothing: what they answer means nothing."""
-    return [(check, ZoneTrial(zone.name, ZoneState.DEAD, _obituary(zone))) for check, zone in dead]
-
-
-def _obituary(zone: DeadZone) -> str:
-    """Since when a zone is dead, and what it does."""
-    since = f"dead since {zone.since}" if zone.since else "dead"
-    return f"{since}: {zone.does}" if zone.does else since
+    return [(check, ZoneTrial(zone.name, ZoneState.DEAD, zone.obituary)) for check, zone in dead]
 
 
 async def try_zones(

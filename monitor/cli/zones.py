@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,7 @@ class Catalogue:
     def named(
         self, names: Sequence[str]
     ) -> "tuple[list[tuple[str, ZoneFacts]], list[tuple[str, DeadZone]]]":
-        """The living and the dead zones of these names.
+        """The living and the dead zones of these names, a dead one under the name that was given.
 
         Raises:
             Problem: for each name that nobody knows, with the nearest known one.
@@ -53,19 +53,24 @@ class Catalogue:
         from monitor.config.errors import did_you_mean
 
         wanted = list(dict.fromkeys(name.strip().lower().rstrip(".") for name in names))
+        living = [one for one in self.living() if one[1].name in wanted]
+        found = {facts.name for _check, facts in living}
+        dead = [
+            (check, replace(zone, name=name))
+            for name in wanted
+            for check, zone in self.dead()
+            if name not in found and zone.names(name)
+        ]
+        found |= {zone.name for _check, zone in dead}
         known = [
             *(facts.name for _check, facts in self.living()),
-            *(zone.name for _check, zone in self.dead()),
+            *(zone.name.removeprefix("*.") for _check, zone in self.dead()),
         ]
-        unknown = [
-            f"no zone {name!r} is known{did_you_mean(name, known)}"
-            for name in wanted
-            if name not in known
-        ]
-        if unknown:
-            raise Problem(unknown, bad_input=True)
-        living = [one for one in self.living() if one[1].name in wanted]
-        dead = [one for one in self.dead() if one[1].name in wanted]
+        if unknown := [name for name in wanted if name not in found]:
+            raise Problem(
+                (f"no zone {name!r} is known{did_you_mean(name, known)}" for name in unknown),
+                bad_input=True,
+            )
         return living, dead
 
 

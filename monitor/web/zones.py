@@ -137,7 +137,13 @@ def zone_json(check: str, facts: ZoneFacts) -> dict[str, Any]:
         "standing": facts.standing,
         "severity": facts.severity,
         "codes": [
-            {"code": code.code, "meaning": code.meaning, "severity": code.severity}
+            {
+                "code": code.code,
+                "meaning": code.meaning,
+                "severity": code.severity,
+                "receiving": code.receiving,
+                "scope": code.scope,
+            }
             for code in facts.codes
         ],
         "refusals": list(facts.refusals),
@@ -152,8 +158,9 @@ def zone_json(check: str, facts: ZoneFacts) -> dict[str, Any]:
         "to_be_asked": facts.to_be_asked,
         "instead_of": facts.instead_of,
         "contains": list(facts.contains),
-        "scope": facts.scope,
         "operator": facts.operator,
+        "used_by": facts.used_by,
+        "whom_it_serves": facts.whom_it_serves,
         "terms": facts.terms,
         "delist": facts.delist,
         "sources": list(facts.sources),

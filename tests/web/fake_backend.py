@@ -193,8 +193,8 @@ ZONES = ListedZones(
             ZoneStanding.ASKED,
             "page",
             codes=(
-                ZoneCode("127.0.0.2", "spam", "page"),
-                ZoneCode("127.0.0.10", "policy", "info"),
+                ZoneCode("127.0.0.2", "spam", "page", "page"),
+                ZoneCode("127.0.0.10", "policy", "ticket", "never", "range"),
             ),
             refusals=("bit 1",),
             entries=(ZoneEntries("ip4", "127.0.0.2", "127.0.0.1"), ZoneEntries("ip6", "", "::1")),
