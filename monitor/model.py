@@ -325,7 +325,7 @@ class SenderTarget:
     """A sender's mail under one domain, with what is declared of the sender.
 
     `envelope_domains` are those of its envelope senders, empty where they are the domain itself. It sends
-    from each of its `addresses`, and from some of those in its `ranges` (CIDR).
+    from each of its `addresses`, and from some of those in its `ranges` (CIDR, at most 256 addresses each).
     """
 
     sender: str

@@ -131,7 +131,7 @@ def _spf(target: SenderTarget, results: Sequence[PastResult]) -> Verdict:
         domain = _judged(_of(results, "spf", target.domain), _SPF, "spf", target.domain)
         if domain.holds is not True:
             return domain
-    if not target.addresses and not includes_of(target.platform):
+    if not (target.addresses or target.ranges or includes_of(target.platform)):
         return Verdict(None, f"`addresses` of {target.sender} are not declared", no_failure=True)
     sender = _judged(_of(results, "spf", target.name), _SPF_OF_SENDER, "spf", target.name)
     if sender.causes == ("spf.platform_not_included",) and not target.envelope_domains:
@@ -169,7 +169,10 @@ def _ptr(target: SenderTarget, results: Sequence[PastResult]) -> Verdict:
     if not target.addresses and includes_of(target.platform):
         return Verdict(None, f"it sends from addresses of {target.platform}", no_failure=True)
     if not target.addresses:
-        return Verdict(None, f"`addresses` of {target.sender} are not declared", no_failure=True)
+        single = "single " if target.ranges else ""
+        return Verdict(
+            None, f"{single}`addresses` of {target.sender} are not declared", no_failure=True
+        )
     return _judged(_of(results, "rdns", *target.addresses), _PTR, "rdns", target.addresses[0])
 
 

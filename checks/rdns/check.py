@@ -28,8 +28,13 @@ MOST_OF_POOL = 64
 
 
 def _is_looked_at(target: Target) -> bool:
-    """Every address, and each sender with several."""
-    return not isinstance(target, SenderTarget) or len(target.addresses) > 1
+    """Each address that mail leaves from, and each sender with several.
+
+    Of an address that a range alone tells of nobody knows whether any does: most of a range have no name.
+    """
+    if isinstance(target, SenderTarget):
+        return len(target.addresses) > 1
+    return not isinstance(target, AddressTarget) or (target.sends and not target.part_of)
 
 
 class RdnsCheck:

@@ -10,6 +10,7 @@ from ipaddress import (
     IPv6Network,
     collapse_addresses,
     ip_address,
+    ip_network,
 )
 
 from checks.spf import tree
@@ -29,13 +30,13 @@ def applies(target: DomainTarget | SenderTarget) -> bool:
     """A sender needs addresses, or a platform whose includes are known: else there is nothing to see."""
     if isinstance(target, DomainTarget):
         return True
-    return bool(target.addresses or includes_of(target.platform))
+    return bool(target.addresses or target.ranges or includes_of(target.platform))
 
 
 async def looks(target: SenderTarget, world: World) -> tuple[Look, ...]:
     """One look at each envelope domain; the domain itself where none is declared."""
     envelopes = tuple(dict.fromkeys(target.envelope_domains)) or (target.domain,)
-    look = _at_addresses if target.addresses else _at_platform
+    look = _at_addresses if target.addresses or target.ranges else _at_platform
     return tuple([await look(target, envelope, world) for envelope in envelopes])
 
 
@@ -55,12 +56,9 @@ class _Judged:
 
 
 async def _at_addresses(target: SenderTarget, envelope: str, world: World) -> Look:
-    judged = []
-    for text in target.addresses:
-        address = ip_address(text)
-        judged.append(_Judged(address, await _verdict(address, envelope, target.helo, world)))
-        # Answers from memory never wait: let others run between the addresses of a network.
-        await asyncio.sleep(0)
+    judged = [await _judge(ip_address(text), target, envelope, world) for text in target.addresses]
+    for text in target.ranges:
+        judged += await _of_range(ip_network(text), target, envelope, world)
     blind = [one for one in judged if one.verdict.result is Result.TEMPERROR]
     refused = [one for one in judged if one.verdict.result not in {Result.PASS, Result.TEMPERROR}]
     # The gravest first; what is gravely wrong stays so whatever the rest says, lesser trouble may hide a graver one.
@@ -71,6 +69,25 @@ async def _at_addresses(target: SenderTarget, envelope: str, world: World) -> Lo
     if blind:
         return Look.unknown(envelope, blind[0].verdict.reason)
     return Look.known(envelope)
+
+
+async def _of_range(
+    network: IPv4Network | IPv6Network, target: SenderTarget, envelope: str, world: World
+) -> list[_Judged]:
+    """Nothing where one address may send: whether any mail leaves from the others, nobody knows."""
+    judged: list[_Judged] = []
+    for address in network:
+        judged.append(await _judge(address, target, envelope, world))
+        if judged[-1].verdict.result is Result.PASS:
+            return []
+    # One of those that could not be judged may be the one.
+    return [one for one in judged if one.verdict.result is Result.TEMPERROR] or judged
+
+
+async def _judge(address: Address, target: SenderTarget, envelope: str, world: World) -> _Judged:
+    # Answers from memory never wait: let others run between the addresses of a network.
+    await asyncio.sleep(0)
+    return _Judged(address, await _verdict(address, envelope, target.helo, world))
 
 
 async def _verdict(address: Address, envelope: str, helo: str, world: World) -> Verdict:

@@ -13,6 +13,7 @@ from monitor.app.discovery import (
     discover_all,
     forget_others,
     known_discoveries,
+    tell_left_out,
 )
 from monitor.app.probing import probe, target_to_probe
 from monitor.app.results import StoredResults
@@ -20,7 +21,7 @@ from monitor.check import Budgets, Clock
 from monitor.config.errors import ConfigErrors
 from monitor.config.valid import ValidConfig
 from monitor.ingest.hooks import HookReceiver, Reply
-from monitor.inventory import Discovery
+from monitor.inventory import Discovery, names_to_resolve
 from monitor.model import Target
 from monitor.publish.exposition import Exposition
 from monitor.publish.meters import Meters
@@ -300,6 +301,7 @@ class Daemon:
 
     def _take(self, assembly: Assembly) -> None:
         """Make `assembly` the current one; what left it vanishes at once."""
+        tell_left_out(self._assembly.inventory, assembly.inventory)
         self._assembly = assembly
         self._exposition.configure(job.about for job in assembly.jobs)
         for kept in self._store.all_kept():
@@ -346,18 +348,18 @@ class Daemon:
             await asyncio.sleep(STORE_WATCH_SECONDS)
 
     async def _keep_discovering(self) -> None:
+        tell_left_out(None, self._assembly.inventory)
         while True:
             self._rediscover.clear()
-            names = [domain.name for domain in self._assembly.config.domains]
             complete = await discover_all(
-                names,
+                names_to_resolve(self._assembly.config),
                 world=self._worlds.normal("discovery"),
                 store=self._store,
                 clock=self._clock,
             )
             before = self._assembly
             after = assembled(before.config, before.jobs, self._discoveries(before.config))
-            if after.targets.keys() != before.targets.keys():
+            if after.inventory != before.inventory:
                 self._take(after)
                 self._arm()
             seconds = AGAIN_AFTER if complete else AGAIN_AFTER_TROUBLE

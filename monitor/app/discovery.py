@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 
 from monitor.check import Clock, World
-from monitor.inventory import Discovery, discover
+from monitor.inventory import Discovery, Inventory, discover
 from monitor.store.store import Store
 
 log = structlog.get_logger()
@@ -25,33 +25,53 @@ def known_discoveries(store: Store, domains: Sequence[str]) -> dict[str, Discove
 
 
 async def discover_believably(
-    domain: str, world: World, clock: Clock, *, previous: Discovery | None = None
+    domain: str,
+    world: World,
+    clock: Clock,
+    *,
+    declared: Sequence[str] = (),
+    previous: Discovery | None = None,
 ) -> Discovery | None:
     """What the DNS tells of `domain`; None where it could not, or tells news that is our resolver's own trouble.
 
     Otherwise the mail hosts, and the pages about them, would go when a resolver finds nobody any more.
     """
-    found = await discover(domain, world.dns, clock.now(), previous=previous)
+    now = clock.now()
+    found = await discover(domain, world.dns, now, declared=declared, previous=previous)
     if found is None or (previous and replace(found, at=previous.at) == previous):
         return found
     return found if await world.canaries.resolver() is None else None
 
 
-async def discover_all(domains: Sequence[str], *, world: World, store: Store, clock: Clock) -> bool:
-    """Ask for every domain and store what is known; True where every domain could be told."""
+async def discover_all(
+    domains: Mapping[str, Sequence[str]], *, world: World, store: Store, clock: Clock
+) -> bool:
+    """Ask for every domain and its declared names, and store what is known; True where every domain could be told."""
     at_once = asyncio.Semaphore(AT_ONCE)
-    before = known_discoveries(store, domains)
+    before = known_discoveries(store, tuple(domains))
 
-    async def one(domain: str) -> bool:
+    async def one(domain: str, declared: Sequence[str]) -> bool:
         async with at_once:
-            found = await discover_believably(domain, world, clock, previous=before.get(domain))
+            found = await discover_believably(
+                domain, world, clock, declared=declared, previous=before.get(domain)
+            )
         if found is None:
             log.warning("discovery.unknown", domain=domain)
             return False
         store.set_discovery(domain, found.to_json())
         return True
 
-    return all(await asyncio.gather(*(one(domain) for domain in domains)))
+    return all(
+        await asyncio.gather(*(one(domain, declared) for domain, declared in domains.items()))
+    )
+
+
+def tell_left_out(before: Inventory | None, after: Inventory) -> None:
+    """Log what is not looked at although something names it, once for each."""
+    told = before.left_out if before else ()
+    for one in after.left_out:
+        if one not in told:
+            log.warning("inventory.left_out", domain=one.domain, what=one.what)
 
 
 def forget_others(store: Store, domains: Mapping[str, object]) -> None:

@@ -10,7 +10,7 @@ from monitor.app.discovery import discover_believably
 from monitor.check import Clock, Confirm, PastResult, Question
 from monitor.cli.report import Report, Result, result_of, unlooked
 from monitor.config.valid import ValidConfig
-from monitor.inventory import Discovery, Inventory, build, target_of
+from monitor.inventory import Discovery, Inventory, build, names_to_resolve, target_of
 from monitor.model import (
     AddressTarget,
     Counts,
@@ -218,7 +218,8 @@ class _Run:
     async def _inventory(self, name: str) -> Inventory:
         """The domain's addresses and mail hosts, declared and found."""
         world = self.look.normal("discovery")
-        found = await discover_believably(name, world, self.clock)
+        declared = names_to_resolve(self.task.config).get(name, ())
+        found = await discover_believably(name, world, self.clock, declared=declared)
         if found is None:
             answers = await world.dns.ask_many([Question(name, "MX"), Question(name, "TXT")])
             blind = next((answer.blindness for answer in answers if not answer.known), None)
@@ -227,6 +228,7 @@ class _Run:
         self.discovered = True
         discoveries: dict[str, Discovery] = {name: found} if found else {}
         inventory = build(self.task.config, discoveries)
+        self.notes += [f"{one.domain}: {one.what}." for one in inventory.left_out]
         sends = found is not None and (found.mx_hosts or found.platforms)
         if sends and not inventory.addresses and self._jobs_of(AddressTarget):
             self.notes.append(

@@ -116,16 +116,17 @@ async def _planned(config: "ValidConfig") -> Plan:
 
 async def _discoveries(config: "ValidConfig") -> "dict[str, Discovery | None]":
     from monitor.cli.oneshot import opened_worlds
-    from monitor.inventory import discover
+    from monitor.inventory import discover, names_to_resolve
     from monitor.world.clock import SystemClock
 
     clock, at_once = SystemClock(), asyncio.Semaphore(AT_ONCE)
-    names = [domain.name for domain in config.domains]
+    names = names_to_resolve(config)
     async with opened_worlds(config, clock) as worlds:
 
         async def one(name: str) -> "Discovery | None":
             async with at_once:
-                return await discover(name, worlds.normal("discovery").dns, clock.now())
+                dns = worlds.normal("discovery").dns
+                return await discover(name, dns, clock.now(), declared=names[name])
 
         found = await asyncio.gather(*map(one, names))
     return dict(zip(names, found, strict=True))

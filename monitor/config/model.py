@@ -36,8 +36,13 @@ def _not_empty(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
     return values
 
 
-def _flat(values: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(address for part in values for address in part))
+def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Each once, and not more than can be looked at."""
+    sizes = (names.network(text).num_addresses for text in values)
+    total = sum(size for size in sizes if size <= names.MAX_ADDRESSES)
+    if total > MAX_OF_SENDER:
+        raise ValueError(f"{total} addresses: a sender may have at most {MAX_OF_SENDER}")
+    return tuple(dict.fromkeys(values))
 
 
 def _network(text: str) -> str:
@@ -77,6 +82,9 @@ def _http_url(url: str) -> str:
     return url.rstrip("/")
 
 
+MAX_OF_SENDER = 65_536
+"""Addresses that one sender may declare."""
+
 # Not `min_length`, which also complains of a list whose items are all wrong.
 _NOT_EMPTY = AfterValidator(_not_empty)
 
@@ -90,7 +98,7 @@ MailHost = Annotated[str, AfterValidator(_host_port(names.SMTP_PORT))]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=500)]
-AddressRange = Annotated[str, AfterValidator(names.expanded)]
+AddressOrRange = Annotated[str, AfterValidator(names.address_or_range)]
 
 
 class Section(BaseModel):
@@ -196,10 +204,10 @@ class SenderConfig(Section):
     """What it runs on, such as `postfix` or `sendgrid`; `other` where none fits."""
     envelope_domains: tuple[DomainName, ...] = ()
     """Domains of its envelope senders (bounce domains) where they differ."""
-    addresses: Annotated[tuple[AddressRange, ...], AfterValidator(_flat)] = Field(
-        default=(), json_schema_extra={"items": {"type": "string"}}
-    )
-    """Addresses that it sends from: IPv4, IPv6, or ranges of at most 256 addresses (CIDR)."""
+    addresses: Annotated[tuple[AddressOrRange, ...], AfterValidator(_addresses)] = ()
+    """Addresses that it sends from: IPv4, IPv6, or ranges (CIDR). All of a range up to 256 addresses are looked
+    up on blocklists; of a larger IPv6 range those that MX hosts, HELO names or SPF name. Whether an address
+    has a name, and may send, is judged of single addresses; of a range only that SPF admits some of it."""
     pool: Literal["dedicated", "shared"] = "dedicated"
     """Whether the addresses are its own or shared with other customers of the platform."""
     helo: OptionalHostName = ""

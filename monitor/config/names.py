@@ -6,7 +6,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 import idna
 
 MAX_ADDRESSES = 256
-"""A range of sender addresses is expanded to at most this many."""
+"""A range of sender addresses is looked at whole up to this many."""
+
+WIDEST_IP6 = 32
+"""The prefix length of the largest IPv6 range: what a provider has for all its customers (RFC 6177)."""
 
 SMTP_PORT = 25
 
@@ -88,15 +91,21 @@ def is_address(text: str) -> bool:
     return "%" not in text
 
 
-def expanded(text: str) -> tuple[str, ...]:
-    """The addresses of an address or a range in CIDR form, canonical, at most `MAX_ADDRESSES`."""
+def address_or_range(text: str) -> str:
+    """An address, or a range in CIDR form of at most `MAX_ADDRESSES` (IPv4) or a `WIDEST_IP6` (IPv6), canonical."""
     net = network(text)
-    if net.num_addresses > MAX_ADDRESSES:
+    if net.num_addresses == 1:
+        return str(net.network_address)
+    if isinstance(net, IPv4Network) and net.num_addresses > MAX_ADDRESSES:
         raise ValueError(
             f"`{text}` has {net.num_addresses} addresses: a range may have at most {MAX_ADDRESSES};"
             " declare the ranges that really send"
         )
-    return tuple(str(address) for address in net)
+    if net.prefixlen < WIDEST_IP6 and isinstance(net, IPv6Network):
+        raise ValueError(
+            f"`{text}` is wider than a /{WIDEST_IP6}; declare the ranges that really send"
+        )
+    return str(net)
 
 
 def network(text: str) -> IPv4Network | IPv6Network:

@@ -1,7 +1,17 @@
 """What there is to look at: declared and discovered domains, addresses, hosts and senders as targets."""
 
-from monitor.inventory.discovery import Discovery, discover
+from monitor.inventory.addresses import LeftOut, names_to_resolve
+from monitor.inventory.discovery import Discovery, Permit, discover
 from monitor.inventory.inventory import Inventory, build
 from monitor.inventory.targets import target_of
 
-__all__ = ["Discovery", "Inventory", "build", "discover", "target_of"]
+__all__ = [
+    "Discovery",
+    "Inventory",
+    "LeftOut",
+    "Permit",
+    "build",
+    "discover",
+    "names_to_resolve",
+    "target_of",
+]

@@ -8,12 +8,11 @@ from typing import TypeVar
 from monitor.config import names
 from monitor.config.sections import CheckConfig
 from monitor.config.valid import ValidConfig
+from monitor.inventory.addresses import LeftOut, address_targets, senders_by_domain
 from monitor.inventory.discovery import Discovery
 from monitor.inventory.targets import (
-    declared_addresses,
     declared_domain,
     declared_hosts,
-    discovered_addresses,
     discovered_hosts,
     domain_target,
     named_domains,
@@ -26,7 +25,6 @@ from monitor.model import (
     MonitorTarget,
     NamedDomainTarget,
     Role,
-    Sender,
     SenderTarget,
     Target,
 )
@@ -36,13 +34,17 @@ _TargetT = TypeVar("_TargetT", bound=Target)
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All targets by type, each once, in the order of the configuration."""
+    """All targets by type, each once, in the order of the configuration.
+
+    `left_out` says what is not looked at although the configuration or the DNS names it.
+    """
 
     domains: tuple[DomainTarget, ...]
     addresses: tuple[AddressTarget, ...]
     hosts: tuple[HostTarget, ...]
     named_domains: tuple[NamedDomainTarget, ...]
     senders: tuple[SenderTarget, ...]
+    left_out: tuple[LeftOut, ...] = ()
     _by_name: Mapping[tuple[type[Target], str], Target] = field(
         init=False, repr=False, compare=False
     )
@@ -74,7 +76,9 @@ class Inventory:
             return senders
         named = [self._chosen(kinds, text) for text in check.targets if text in others]
         by_name = {target.name: target for target in named}
-        return [*by_name.values(), *(senders if SenderTarget in kinds else ())]
+        # What a check says of the monitor itself it says whatever else it is told to look at.
+        ourselves = self.of(MonitorTarget) if MonitorTarget in kinds else ()
+        return [*ourselves, *by_name.values(), *(senders if SenderTarget in kinds else ())]
 
     def of(self, kind: type[Target]) -> tuple[Target, ...]:
         """All targets of one type."""
@@ -111,16 +115,15 @@ class Inventory:
 
 def build(config: ValidConfig, discoveries: Mapping[str, Discovery]) -> Inventory:
     """The targets of what is declared and what was discovered (by domain name)."""
-    senders: dict[str, list[Sender]] = {domain.name: [] for domain in config.domains}
-    for sender in config.senders:
-        for name in dict.fromkeys(sender.domains):
-            senders[name].append(sender)
+    senders = senders_by_domain(config)
+    addresses, left_out = address_targets(config, discoveries)
     return Inventory(
         domains=tuple(declared_domain(domain, senders[domain.name]) for domain in config.domains),
-        addresses=_once([*declared_addresses(config), *discovered_addresses(config, discoveries)]),
+        addresses=addresses,
         hosts=_once([*declared_hosts(config), *discovered_hosts(config, discoveries)]),
         named_domains=_once(named_domains(config)),
         senders=_once(sender_targets(config)),
+        left_out=left_out,
     )
 
 

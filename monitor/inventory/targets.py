@@ -1,13 +1,13 @@
 """Targets of each kind, from what is declared and what was discovered."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from monitor.config import names
 from monitor.config.valid import ValidConfig
 from monitor.inventory.discovery import Discovery
+from monitor.inventory.ranges import is_looked_at_whole, seen_by_receivers
 from monitor.model import (
-    Address,
     AddressTarget,
     Domain,
     DomainTarget,
@@ -20,12 +20,6 @@ from monitor.model import (
 )
 from monitor.protocol.psl import registrable_domain
 from monitor.protocol.selectors import USUAL_SELECTORS
-
-# Never in use (RFC 5737, RFC 3849): whoever declares one is trying things out, as the lab does.
-_DOCUMENTATION = [
-    ip_network(text)
-    for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
-]
 
 
 def target_of(text: str) -> Target:
@@ -65,37 +59,6 @@ def domain_target(
         senders=tuple(senders),
         tracking_hosts=tracking_hosts,
     )
-
-
-def declared_addresses(config: ValidConfig) -> Iterable[AddressTarget]:
-    """The addresses that senders send from."""
-    for sender in config.senders:
-        for address in map(ip_address, _seen_by_receivers(sender)):
-            yield AddressTarget(address, sender.domains[0], sender.name, sender.helo)
-
-
-def _seen_by_receivers(sender: Sender) -> tuple[str, ...]:
-    """Its addresses without private ones: behind a translation receivers see another."""
-    return tuple(
-        text
-        for text in sender.addresses
-        if _is_public(address := ip_address(text))
-        or any(address in network for network in _DOCUMENTATION)
-    )
-
-
-def discovered_addresses(
-    config: ValidConfig, discoveries: Mapping[str, Discovery]
-) -> Iterable[AddressTarget]:
-    """Addresses that the DNS tells of."""
-    for domain in config.domains:
-        if found := discoveries.get(domain.name):
-            addresses = filter(_is_public, map(ip_address, found.addresses))
-            yield from (AddressTarget(address, domain.name) for address in addresses)
-
-
-def _is_public(address: Address) -> bool:
-    return address.is_global and not address.is_multicast
 
 
 def declared_hosts(config: ValidConfig) -> Iterable[HostTarget]:
@@ -147,7 +110,8 @@ def sender_targets(config: ValidConfig) -> Iterable[SenderTarget]:
                 streams=streams,
                 platform=sender.platform,
                 envelope_domains=sender.envelope_domains,
-                addresses=_seen_by_receivers(sender),
+                addresses=tuple(filter(seen_by_receivers, sender.addresses)),
+                ranges=tuple(filter(is_looked_at_whole, sender.ranges)),
                 helo=sender.helo,
                 selectors=sender.dkim_selectors,
             )

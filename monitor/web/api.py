@@ -278,7 +278,7 @@ def _sender(sender: Sender) -> dict[str, Any]:
         "class": sender.platform_class,
         "pool": sender.pool,
         "domains": list(sender.domains),
-        "addresses": list(sender.addresses),
+        "addresses": [*sender.addresses, *sender.ranges],
         "dkim_selectors": list(sender.dkim_selectors),
         "streams": [
             {

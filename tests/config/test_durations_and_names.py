@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
@@ -121,10 +122,30 @@ def test_any_text_is_a_host_and_port_or_a_value_error(text: str) -> None:
 @given(st.text(max_size=40))
 def test_any_text_is_a_range_or_a_value_error(text: str) -> None:
     with suppress(ValueError):
-        assert 1 <= len(names.expanded(text)) <= names.MAX_ADDRESSES
+        form = names.address_or_range(text)
+        assert names.address_or_range(form) == form
 
 
-def test_a_range_is_all_its_addresses() -> None:
-    assert names.expanded("192.0.2.4/31") == ("192.0.2.4", "192.0.2.5")
-    assert len(names.expanded("192.0.2.0/24")) == 256
-    assert names.expanded("2001:DB8:0::1/128") == ("2001:db8::1",)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 32))
+def test_a_range_has_few_addresses(number: int, prefix: int) -> None:
+    network = ip_network((number, prefix), strict=False)
+    if network.num_addresses > names.MAX_ADDRESSES:
+        with pytest.raises(ValueError, match="at most 256"):
+            names.address_or_range(str(network))
+    else:
+        form = str(network).removesuffix("/32")
+        assert names.address_or_range(str(network)) == form
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("192.0.2.4/31", "192.0.2.4/31"),
+        ("192.0.2.4/32", "192.0.2.4"),
+        ("2001:DB8:0::1/128", "2001:db8::1"),
+        ("2001:DB8::/64", "2001:db8::/64"),
+        ("2001:db8::/32", "2001:db8::/32"),
+    ],
+)
+def test_addresses_and_ranges_have_one_form(text: str, form: str) -> None:
+    assert names.address_or_range(text) == form

@@ -84,8 +84,8 @@ def test_names_addresses_and_durations_come_in_one_form(good: Path, checks: Chec
     assert sender.domains == ("example.com", "xn--strae-oqa.example")
     assert sender.platform_class is PlatformClass.SMTP
     assert sender.streams == (Stream("orders", trigger="order placed"),)
-    expected = ("192.0.2.10", "2001:db8::10", "192.0.2.8", "192.0.2.9", "192.0.2.11")
-    assert sender.addresses == expected
+    assert sender.addresses == ("192.0.2.10", "2001:db8::10")
+    assert sender.ranges == ("192.0.2.8/30",)
     assert valid.config.resolver.nameservers == ("127.0.0.1:5335", "[::1]:53", "[2001:db8::1]:5353")
     assert valid.config.resolver.timeout == 2.0
     assert valid.config.network.ports == {25: 2525}
@@ -344,3 +344,21 @@ def test_whatever_the_environment_has_only_located_errors_come_out(
     made = partial(for_domain, "example.com", checks, store_url="sqlite:///x", environ=environ)
     for error in errors_from(made):
         assert error.file in environ
+
+
+@pytest.mark.parametrize(("ranges", "wrong"), [(256, False), (257, True)])
+def test_a_sender_has_at_most_as_many_addresses_as_can_be_looked_at(
+    tmp_path: Path, checks: Checks, ranges: int, wrong: bool
+) -> None:
+    """A large IPv6 range counts for nothing: it is not looked at whole."""
+    declared = [f"10.{n // 256}.{n % 256}.0/24" for n in range(ranges)]
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "domains: [{name: example.com}]\n"
+        f"senders: [{{name: s, domains: [example.com], addresses: [2001:db8::/64, {', '.join(declared)}]}}]\n"
+    )
+    errors = errors_from(lambda: load(path, {}, checks))
+    assert bool(errors) is wrong
+    for error in errors:
+        assert (error.line, error.key) == (2, "senders[0].addresses")
+        assert "65792 addresses: a sender may have at most 65536" in error.message
