@@ -23,7 +23,7 @@ BAND: Final = 0.05
 """The share over which the waiting are told apart: the least eager stay that far below what is open, so that of
 what opens with the day they get nothing."""
 
-STEADY: Final = 0.85
+STEADY: Final = 0.8
 """The share that looks and proofs may need in a day without any of them being put off: what is neither kept back
 nor in the band, and some room for a day on which not everything is spread evenly."""
 
