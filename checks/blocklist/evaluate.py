@@ -124,8 +124,9 @@ def _finding(
     names = ", ".join(one.meaning.name for one in listed)
     codes = ", ".join(said.answer.records)
     scopes = dict.fromkeys(one.meaning.scope for one in listed if one.severity is severity)
-    scope = "".join(_SCOPE.get(one, "") for one in scopes if one)
-    removal = f" Then ask for removal: {zone.delist}" if zone.delist else ""
+    range_first = "".join(_SCOPE.get(one, "") for one in scopes if one)
+    used_by = f" Who cares: {zone.used_by}" if zone.used_by else ""
+    removal = f" Then ask for removal: {zone.delist}." if zone.delist else ""
     cause = (
         "mail or web pages in its name that somebody else made, and lists it mailed without consent"
         if domain
@@ -134,7 +135,7 @@ def _finding(
     return Finding(
         "domain_listed" if domain else "address_listed",
         f"{subject} is listed in {zone.name} ({names}): {_CARE[severity]}",
-        fix=f"{scope}First find and stop what caused it ({cause}).{removal}",
+        fix=f"{range_first}First find and stop what caused it ({cause}).{removal}{used_by}",
         evidence=zone.redacted("; ".join(filter(None, [codes, *said.texts, besides]))),
         severity=severity,
     )

@@ -124,12 +124,17 @@ def _trouble(
             reason = f"the zone lists {entry}, which no working zone does: it lists everyone"
             return Trouble(ZoneState.LISTS_EVERYONE, reason)
         case State.CLEAN if must_list:
-            reason = (
-                f"the zone does not list its own test entry {entry}: it is dead, "
-                f"or hides its entries from this resolver; {mend(zone)}"
-            )
-            return Trouble(ZoneState.DEAD, reason, ours=not zone.needs_key)
+            return _hidden(zone, entry)
     return None
+
+
+def _hidden(zone: Zone, entry: Address | str) -> Trouble:
+    reason = f"the zone does not list its own test entry {entry}"
+    if "NXDOMAIN" in zone.refused_rcodes:
+        reason += f", which is how it refuses resolvers; {mend(zone)}"
+        return Trouble(ZoneState.REFUSED, reason, ours=not zone.needs_key)
+    reason += f": it is dead, or hides its entries from this resolver; {mend(zone)}"
+    return Trouble(ZoneState.DEAD, reason, ours=not zone.needs_key)
 
 
 def refusal(zone: Zone, said: Reading) -> Trouble:
@@ -139,21 +144,26 @@ def refusal(zone: Zone, said: Reading) -> Trouble:
 
 
 def no_answer(zone: Zone, answer: DnsAnswer, about: str = "") -> Trouble:
-    """No answer came, or a failure."""
-    refused = answer.status is DnsStatus.REFUSED
-    state = ZoneState.REFUSED if refused else ZoneState.SILENT
-    return Trouble(state, f"the zone does not answer{about}: {blindness(zone, answer)}", ours=True)
+    """No answer came, or a failure; the reason is without the zone's key."""
+    refused = _refuses_by(zone, answer.status)
+    how = f"; {mend(zone)}" if refused else ""
+    reason = f"{answer.status} ({answer.reason or 'no reason given'}){how}"
+    return Trouble(
+        ZoneState.REFUSED if refused else ZoneState.SILENT,
+        zone.redacted(f"the zone does not answer{about}: {reason}"),
+        ours=True,
+    )
+
+
+def _refuses_by(zone: Zone, status: DnsStatus) -> bool:
+    return status is DnsStatus.REFUSED or status.name in zone.refused_rcodes
 
 
 def mend(zone: Zone) -> str:
     """What makes a zone answer that refuses: who asks is what it looks at."""
     if zone.needs_key:
         return f"the key {zone.needs_key} may be wrong or expired"
-    keyed = f"a free key (checks.blocklist.keys.{zone.keyed_variant}) or "
-    return f"{keyed if zone.keyed_variant else ''}an own recursive resolver mends that"
-
-
-def blindness(zone: Zone, answer: DnsAnswer) -> str:
-    """What came of a question that told nothing, without the zone's key."""
-    refused = f"; {mend(zone)}" if answer.status is DnsStatus.REFUSED else ""
-    return zone.redacted(f"{answer.status} ({answer.reason or 'no reason given'}){refused}")
+    keyed = f"a free key (checks.blocklist.keys.{zone.keyed_variant})" if zone.keyed_variant else ""
+    registered = f" registered at {zone.registration}" if zone.registration else ""
+    ways = [keyed, f"an own recursive resolver{registered}"]
+    return f"{' or '.join(filter(None, ways))} mends that"

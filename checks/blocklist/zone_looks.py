@@ -22,7 +22,6 @@ CODES: Mapping[ZoneState, str] = {
 
 _BLIND_SHARE = 0.5
 _BLIND_ZONES = 2
-_REFUSE_SHARED = ("spamhaus.org", "uribl.com", "surbl.org")
 _OWN_RESOLVER = (
     "ask through a recursive resolver of your own, such as the compose file's unbound, from an address whose "
     "reverse name is yours, and set resolver.nameservers to it"
@@ -57,7 +56,7 @@ def shared(nameservers: Sequence[str]) -> str:
 
 
 def _refuses_shared(zone: Zone) -> bool:
-    return not zone.needs_key and zone.name.endswith(_REFUSE_SHARED)
+    return not zone.needs_key and zone.public_resolvers == "refused"
 
 
 def _blind(
@@ -140,6 +139,12 @@ def _fix(zone: Zone, state: ZoneState) -> str:
                 [f"take the free key for {_key(zone.keyed_variant)}"] if zone.keyed_variant else []
             )
             return f"{_either([*free, _OWN_RESOLVER, without])}."
+
+
+def _own_resolver(zone: Zone) -> str:
+    if not zone.registration:
+        return _OWN_RESOLVER
+    return f"{_OWN_RESOLVER}; that address must be registered at {zone.registration}"
 
 
 def _key(name: str) -> str:

@@ -14,12 +14,21 @@ from structlog.testing import capture_logs
 from checks.blocklist.catalogue import ZoneEntry, built_in, chosen
 from checks.blocklist.check import BlocklistCheck
 from checks.blocklist.settings import BlocklistSettings
-from monitor.check import DnsAnswer, Question
+from monitor.check import DnsAnswer, DnsStatus, Question, SubjectState, worst_severity
 from monitor.config.errors import ConfigErrors
 from monitor.config.installed import installed_checks
 from monitor.config.load import load
 from monitor.inventory import build
-from monitor.model import AddressTarget, DomainTarget, Look, LookState, Outcome, Severity
+from monitor.model import (
+    AddressTarget,
+    DomainTarget,
+    Look,
+    LookState,
+    MonitorTarget,
+    Outcome,
+    Severity,
+    Status,
+)
 from monitor.protocol.dnsbl import State, read
 from monitor.world.fake import FakeWorld
 
@@ -132,6 +141,139 @@ async def test_a_zone_that_refuses_after_its_proof_is_not_asked_on() -> None:
     asked = len(fake.asked)
     assert (await look(made, fake, address("192.0.2.11"))).state is LookState.UNKNOWN
     assert len(fake.asked) == asked
+
+
+# --- quarantine -----------------------------------------------------------------------------------------
+
+
+class Muted(FakeWorld):
+    """Its zones answer about their test entries, and about anything else not while `mute`."""
+
+    mute = True
+
+    async def ask(self, name: str, rtype: str) -> DnsAnswer:
+        answer = await super().ask(name, rtype)
+        if self.mute and ".192." in name:
+            return DnsAnswer(answer.question, DnsStatus.TIMEOUT, reason="no answer")
+        return answer
+
+
+async def silences(fake: Muted, made: BlocklistCheck, number: int) -> bool:
+    """Look at so many addresses in vain; whether the zone is asked about the next one."""
+    for last in range(number):
+        assert (await look(made, fake, address(f"192.0.2.{last}"))).state is LookState.UNKNOWN
+    asked = len(fake.asked)
+    await look(made, fake, address("192.0.2.99"))
+    return len(fake.asked) > asked
+
+
+@pytest.mark.parametrize(("number", "still_asked"), [(4, True), (5, False)])
+async def test_a_zone_that_is_silent_five_times_in_a_row_is_not_asked_on(
+    number: int, *, still_asked: bool
+) -> None:
+    assert await silences(Muted(a=PROVED), check(), number) is still_asked
+
+
+async def test_one_answer_between_silences_clears_the_zone() -> None:
+    fake, made = Muted(a=PROVED), check()
+    await silences(fake, made, 3)
+    fake.mute = False
+    await look(made, fake)
+    fake.mute = True
+    assert await silences(fake, made, 4)
+
+
+async def test_a_resolver_of_ours_that_fails_puts_no_zone_into_quarantine() -> None:
+    fake = Muted(a=PROVED, resolver_trouble="our resolver does not answer")
+    assert await silences(fake, check(), 20)
+
+
+async def test_a_silent_zone_comes_back_by_itself() -> None:
+    fake, made = Muted(a=PROVED), check()
+    assert not await silences(fake, made, 5)
+    fake.mute = False
+    fake.clock.advance(10)
+    assert (await look(made, fake)).state is LookState.KNOWN
+
+
+async def test_a_code_that_nobody_knows_leaves_the_zone_in_use() -> None:
+    fake, made = FakeWorld(a={**PROVED, f"10.2.0.192.{ZEN}": "127.0.0.77"}), check()
+    assert (await look(made, fake)).state is LookState.UNKNOWN
+    assert (await look(made, fake, address("192.0.2.11"))).state is LookState.KNOWN
+
+
+# --- the zones themselves -------------------------------------------------------------------------------
+
+SPAMCOP, DRONE = "bl.spamcop.net", "dnsbl.dronebl.org"
+
+
+async def of_the_zones(
+    made: BlocklistCheck, fake: FakeWorld, *, confirming: bool = False
+) -> Outcome:
+    return await made.run(MonitorTarget(), fake.world(confirming=confirming))
+
+
+def status(outcome: Outcome) -> Status:
+    usual = {code.name: code.severity for code in BlocklistCheck.about.codes}
+    states = [
+        SubjectState(
+            one.subject,
+            one.state is LookState.KNOWN,
+            worst_severity([f.severity or usual[f.code] for f in one.findings]),
+            one.weight,
+        )
+        for one in outcome.looks
+    ]
+    return BlocklistCheck.about.roll_up(states)
+
+
+def serving(*zones: str) -> dict[str, str]:
+    reverse = ("2.0.0.127", "2.0.0.0.0.0.f.7.f.f.f.f" + 20 * ".0")
+    return {f"{name}.{zone}": "127.0.0.2" for name in reverse for zone in zones}
+
+
+@pytest.mark.parametrize(
+    ("serve", "expected"),
+    [
+        pytest.param((ZEN, SPAMCOP, DRONE), Status.OK, id="all serve us"),
+        pytest.param((ZEN, SPAMCOP), Status.OK, id="one that only informs does not"),
+        pytest.param((ZEN, DRONE), Status.WARNING, id="one that matters does not"),
+        pytest.param((DRONE,), Status.WARNING, id="we are blind"),
+    ],
+)
+async def test_the_monitor_warns_where_a_zone_that_matters_is_unusable(
+    serve: tuple[str, ...], expected: Status
+) -> None:
+    outcome = await of_the_zones(check(zones=[ZEN, SPAMCOP, DRONE]), FakeWorld(a=serving(*serve)))
+    assert status(outcome) is expected
+    usable = samples(outcome, "blocklist_zone_usable")
+    assert {name.split()[0] for name, value in usable.items() if value} == set(serve)
+
+
+async def test_a_bad_zone_is_confirmed_by_asking_it_again_and_looked_at_with_patience() -> None:
+    fake, made = FakeWorld(a=serving(SPAMCOP)), check(zones=[ZEN, SPAMCOP])
+    await of_the_zones(made, fake)
+    fake.clock.advance(1)
+    at_first = len(fake.asked)
+    await of_the_zones(made, fake)
+    assert len(fake.asked) == at_first
+    await of_the_zones(made, fake, confirming=True)
+    again = fake.asked[at_first:]
+    assert again, "confirmed by what was remembered"
+    assert all(question.name.endswith(ZEN) for question in again)
+
+
+async def test_a_public_resolver_is_told_once_in_the_log_right_after_the_start() -> None:
+    refusing = {**serving(SPAMCOP, "psbl.surriel.com"), f"*.{ZEN}": "127.255.255.254"}
+    fake = FakeWorld(a=refusing, nameservers=["9.9.9.9"])
+    made = check(zones=[ZEN, SPAMCOP, "psbl.surriel.com"])
+    with capture_logs() as logs:
+        for _ in range(2):
+            await of_the_zones(made, fake)
+    (told,) = (entry for entry in logs if entry["event"] == "blocklist.resolver_public")
+    assert told["resolver"] == "9.9.9.9 (Quad9)"
+    assert told["zones"] == ZEN
+    assert told["fix"].startswith("Take the free key")
 
 
 # --- what is counted ----------------------------------------------------------------------------------
