@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from monitor.app.assembly import Assembly
     from monitor.config.valid import ValidConfig
-    from monitor.inventory import Discovery
+    from monitor.inventory import Discovery, LeftOut
 
 DAY = 86_400
 AT_ONCE = 20
@@ -54,11 +55,12 @@ class PartyPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All of it. `undiscovered` are the domains whose hosts could not be found out."""
+    """All of it. `undiscovered` are the domains whose hosts could not be found out; `left_out` says what nobody looks at."""
 
     checks: tuple[CheckPlan, ...]
     parties: tuple[PartyPlan, ...]
     undiscovered: tuple[str, ...] = field(default=())
+    left_out: tuple["LeftOut", ...] = field(default=())
 
 
 @click.command(cls=Command)
@@ -82,11 +84,18 @@ def plan_of(assembly: "Assembly", undiscovered: Sequence[str] = ()) -> Plan:
     for assignment in assembly.assignments():
         job, targets = assignment.job, assignment.targets
         looks = DAY / job.config.interval
-        kinds = Counter(type(target).__name__.removesuffix("Target").lower() for target in targets)
+        kinds = Counter(_kind(target) for target in targets)
         a_day = math.ceil(looks * len(targets))
         checks.append(CheckPlan(job.name, dict(kinds), job.config.interval, a_day))
         parties += _parties(job.name, job.check, targets, looks)
-    return Plan(tuple(checks), tuple(parties), tuple(undiscovered))
+    left_out = assembly.inventory.left_out
+    return Plan(tuple(checks), tuple(parties), tuple(undiscovered), left_out)
+
+
+def _kind(target: object) -> str:
+    """`NamedDomainTarget` is a `named domain`."""
+    name = type(target).__name__.removesuffix("Target")
+    return re.sub(r"(?<=.)(?=[A-Z])", " ", name).lower()
 
 
 def _parties(
@@ -174,6 +183,8 @@ def _print(plan: Plan, console: "Console") -> None:
         console.print(
             Text(f" Not counted: hosts of {', '.join(plan.undiscovered)}: the DNS does not tell.")
         )
+    for one in plan.left_out:
+        console.print(Text(f" Not looked at: {one.domain}: {one.what}."))
 
 
 def _kept(party: PartyPlan) -> "Text":
