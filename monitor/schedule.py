@@ -50,6 +50,11 @@ def slice_of(check: str, target: str, slices: int) -> int:
     return int.from_bytes(digest) % slices
 
 
+def slices_in(interval: float) -> int:
+    """The slices of a sweep; all targets of one are looked at together."""
+    return max(1, min(MAX_SLICES, int(interval / MIN_TICK)))
+
+
 @dataclass(slots=True)
 class Sweep:
     """One check's sweep: `slices` of `tick` seconds make an interval."""
@@ -64,7 +69,7 @@ class Sweep:
     def over(cls, assignment: Assignment, *, now: float) -> "Sweep":
         """A sweep that goes on at the slice which is due at `now` (epoch seconds)."""
         interval = assignment.job.config.interval
-        slices = max(1, min(MAX_SLICES, int(interval / MIN_TICK)))
+        slices = slices_in(interval)
         targets: dict[int, list[Target]] = {}
         for target in assignment.targets:
             targets.setdefault(slice_of(assignment.job.name, target.name, slices), []).append(

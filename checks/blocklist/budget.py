@@ -21,7 +21,7 @@ _REMEMBERED = 3.0 * _DAY
 
 def asks(zones: Iterable[Zone], questions: int = 1) -> list[Asks]:
     """So many questions to each of the zones."""
-    return [Asks(zone.name, questions, Limits(zone.queries_a_day)) for zone in zones]
+    return [Asks(zone.name, questions, _limits(zone), zone.terms) for zone in zones]
 
 
 def proofs_of_a_day(zones: Iterable[Zone], kinds: Iterable[Kind]) -> list[Asks]:
@@ -40,7 +40,7 @@ async def due(
     zones: Sequence[Zone], target: AddressTarget | DomainTarget | NamedDomainTarget, world: World
 ) -> list[Zone]:
     """Those of the zones that may be asked about the target now."""
-    limited = any(zone.queries_a_day is not None for zone in zones)
+    limited = any(_limits(zone) != Limits() for zone in zones)
     urgency = await _urgency(target, world) if limited else Urgency.QUIET
     granted = await world.budgets.take(target.name, asks(zones), urgency)
     return [zone for zone in zones if zone.name in granted]
@@ -58,8 +58,12 @@ async def provable(zones: Sequence[Zone], kind: Kind, world: World) -> list[Zone
 
 def used_up(zone: Zone) -> Trouble:
     """Why a zone was not asked about its test entries."""
-    allows = f"{zone.queries_a_day:,} questions a day are" if zone.queries_a_day else "limit is"
-    return Trouble(ZoneState.UNKNOWN, f"its {allows} used up: it cannot be proved now", ours=False)
+    number = f"{zone.queries_a_day:,} questions a day" if zone.queries_a_day else "few questions"
+    return Trouble(ZoneState.UNKNOWN, f"it allows {number}, and no more now for its test entries")
+
+
+def _limits(zone: Zone) -> Limits:
+    return Limits(zone.queries_a_day, zone.queries_a_second)
 
 
 async def _urgency(

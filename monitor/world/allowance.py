@@ -33,6 +33,9 @@ NEW_WAITED: Final = DAY
 _WEIGHTS: Final = {Urgency.QUIET: 1.0, Urgency.BUSY: 4.0, Urgency.TROUBLED: 100.0}
 """How much faster than for a quiet one time passes for a target that waits."""
 
+PATIENCE: Final = 10.0
+"""Seconds that the most eager wait at most for their second's turn; half of it after the usual wait."""
+
 _SHORTEST_USUAL: Final = 60.0
 _LEARNT: Final = 0.02
 

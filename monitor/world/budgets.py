@@ -10,6 +10,7 @@ from monitor.check import Asks, Clock, Urgency
 from monitor.world.allowance import (
     DAY,
     NEW_WAITED,
+    PATIENCE,
     Pace,
     allows,
     daily,
@@ -17,9 +18,6 @@ from monitor.world.allowance import (
     usual_after,
     weighed,
 )
-
-PATIENCE: Final = 5.0
-"""Seconds that a look waits at most for its second's turn."""
 
 BLOCK: Final = 0.01
 """The share of a day's limit that is written down ahead at a time, so that not every question is a write."""
@@ -113,8 +111,7 @@ class PacedBudgets:
         granted = [
             (asks, a_day)
             for asks, a_day in limited
-            if self._free_at(asks, steady) <= steady + PATIENCE
-            and self._allows(day, who, asks, a_day, urgency)
+            if self._allows(day, asks, a_day, self._eagerness(who, asks, urgency))
         ]
         # What is asked in one look is asked at once, so it waits together.
         at = max((self._free_at(asks, steady) for asks, _ in granted), default=steady)
@@ -149,14 +146,21 @@ class PacedBudgets:
         for party in self._parties.values():
             party.turns = {who: at for who, at in party.turns.items() if at > oldest}
 
-    def _allows(self, day: _Day, who: str, asks: Asks, a_day: int, urgency: Urgency) -> bool:
+    def _eagerness(self, who: str, asks: Asks, urgency: Urgency) -> float | None:
+        if urgency is Urgency.CERTAINTY:
+            return None
+        party = self._party(asks)
+        return eagerness(self._wait(party, who, urgency), party.usual)
+
+    def _allows(self, day: _Day, asks: Asks, a_day: int, eager: float | None) -> bool:
         count = day.counts.setdefault(asks.party, _Count(0, 0))
-        eager = None
-        if urgency is not Urgency.CERTAINTY:
-            party = self._party(asks)
-            eager = eagerness(self._wait(party, who, urgency), party.usual)
         passed = self._clock.now() / DAY - day.number
-        return allows(a_day, count.asked, asks.questions, passed=passed, eager=eager)
+        # Where a second's turn is long in coming, those get it who were put off before.
+        patience = PATIENCE * (1.0 if eager is None else eager)
+        steady = self._clock.monotonic()
+        return self._free_at(asks, steady) <= steady + patience and allows(
+            a_day, count.asked, asks.questions, passed=passed, eager=eager
+        )
 
     def _count(self, day: _Day, who: str, asks: Asks, at: float, urgency: Urgency) -> None:
         day.counts[asks.party].asked += asks.questions
