@@ -11,7 +11,8 @@ import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from checks.blocklist.catalogue import ZoneEntry, built_in, chosen
+from checks.blocklist.catalogue import built_in, chosen
+from checks.blocklist.entries import ZoneEntry
 from checks.blocklist.check import BlocklistCheck
 from checks.blocklist.settings import BlocklistSettings
 from monitor.check import DnsAnswer, DnsStatus, Question, SubjectState, worst_severity
@@ -292,21 +293,6 @@ async def test_looks_and_questions_are_counted() -> None:
     }
     again = await made.run(address(), fake.world())
     assert samples(again, "blocklist_zone_queries_total") == {f"{ZEN} listed": 1.0}
-
-
-async def test_a_zones_free_use_is_not_overdrawn_and_is_new_every_day() -> None:
-    entry = {
-        "zone": "bl.lab.example",
-        "kinds": ["ip4"],
-        "codes": {"127.0.0.2": {"meaning": "spam", "severity": "page"}},
-        "queries_a_day": 5,
-    }
-    fake = FakeWorld(a={"2.0.0.127.bl.lab.example": "127.0.0.2"})
-    made = check(catalogue=[entry], zones=["bl.lab.example"])
-    states = [(await look(made, fake)).state for _ in range(3)]
-    assert states == [LookState.KNOWN, LookState.KNOWN, LookState.NOT_DUE]
-    fake.clock.advance(86400)
-    assert (await look(made, fake)).state is LookState.KNOWN
 
 
 async def test_a_key_is_shown_nowhere() -> None:
