@@ -20,11 +20,11 @@ FindingKey = tuple[str, str]
 
 
 def held_open(
-    kept: Kept, subject: KeptSubject, found: Collection[str], *, at: float
+    kept: Kept, subject: KeptSubject, settled: Collection[str], *, at: float
 ) -> tuple[KeptFinding, ...]:
     """The findings of a subject that stay open although a look that counts did not find them: they flap.
 
-    `found` are the codes that it did find.
+    `settled` are the codes that it did find, and those that are never held.
     """
     if not kept.courses:
         return ()
@@ -32,7 +32,7 @@ def held_open(
         finding
         for finding in subject.findings
         if finding.severity != Severity.INFO
-        and finding.code not in found
+        and finding.code not in settled
         and _holds(kept.course(subject.subject, finding.code), at)
     )
 

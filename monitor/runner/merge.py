@@ -89,9 +89,7 @@ def merge(kept: Kept | None, run: Run, *, awaiting: frozenset[str], about: About
     before = kept.clean + len(kept.subjects) if kept and not kept.failure else 0
     fresh = len(run.judged) > before
     for judged in run.judged:
-        after = _subject_after(
-            kept, judged, awaiting=awaiting, fresh=fresh, holds=about.confirms_clearing, at=run.at
-        )
+        after = _subject_after(kept, judged, awaiting=awaiting, fresh=fresh, about=about, at=run.at)
         if after is None:
             clean, clean_weight = clean + 1, clean_weight + judged.look.weight
         else:
@@ -121,7 +119,7 @@ def without_drift(kept: Kept, subject: str, about: About, *, at: float) -> Kept:
     told = kept.subjects.get(subject)
     if told is None:
         return kept
-    drift = {f"{about.name}.{code}" for code in about.drift_codes.values()}
+    drift = _drift_codes(about)
     rest = tuple(finding for finding in told.findings if finding.code not in drift)
     subjects = {**kept.subjects, subject: replace(told, findings=rest)}
     clean = (kept.clean, kept.clean_weight)
@@ -142,12 +140,12 @@ def _subject_after(
     *,
     awaiting: frozenset[str],
     fresh: bool,
-    holds: bool,
+    about: About,
     at: float,
 ) -> KeptSubject | None:
     """The subject after one look; None where it is known, clean and carries nothing.
 
-    `fresh`: a subject that is not kept by name may never have been known. `holds`: what flaps stays open.
+    `fresh`: a subject that is not kept by name may never have been known.
     """
     look = judged.look
     prior = kept.subjects.get(look.subject) if kept else None
@@ -159,8 +157,10 @@ def _subject_after(
         reason = NEVER_ASKED if look.state is LookState.NOT_DUE else AWAITING
         return KeptSubject(look.subject, None, unknown_reason=reason, weight=look.weight)
     held: tuple[KeptFinding, ...] = ()
-    if holds and kept and prior:
-        held = held_open(kept, prior, {finding.code for finding in judged.findings}, at=at)
+    if about.confirms_clearing and kept and prior:
+        # A drift ends with its record, which has a history of its own.
+        settled = {finding.code for finding in judged.findings} | _drift_codes(about)
+        held = held_open(kept, prior, settled, at=at)
     if not judged.findings and not held and not look.samples and look.record is None:
         return None
     since = {f.code: f.since for f in prior.findings} if prior else {}
@@ -173,6 +173,10 @@ def _subject_after(
         record=look.record,
         weight=look.weight,
     )
+
+
+def _drift_codes(about: About) -> frozenset[str]:
+    return frozenset(f"{about.name}.{code}" for code in about.drift_codes.values())
 
 
 def _blind(prior: KeptSubject | None, kept: Kept | None, look: Look, at: float) -> KeptSubject:

@@ -35,7 +35,7 @@ from monitor.publish.meters import Meters
 from monitor.runner import Job, Runner
 from monitor.runner.merge import without_drift
 from monitor.store.codec import encode_kept
-from monitor.store.kept import HOLD_SECONDS, Kept
+from monitor.store.kept import FLAPPING_SECONDS, HOLD_SECONDS, STEADY_SECONDS, Kept
 from monitor.store.records import Acceptance, ChangeKind, accept
 from monitor.store.store import Store
 from monitor.world.fake import FakeClock, FakeWorld
@@ -139,8 +139,9 @@ class TruthCheck:
         drift_codes={Classification.WEAKENED: "weakened"},
     )
 
-    def __init__(self, reality: Reality) -> None:
+    def __init__(self, reality: Reality, *, confirms_clearing: bool) -> None:
         self.reality = reality
+        self.about = replace(self.about, confirms_clearing=confirms_clearing)  # type: ignore[misc]
 
     async def run(self, target: DomainTarget, world: World) -> Outcome:
         return self.reality.look()
@@ -188,12 +189,18 @@ class Tasks:
 class Daemon:
     """Runner, store and exposition, wired as the daemon wires them; judges whatever is shown."""
 
-    def __init__(self, path: Path, reality: Reality, *, confirmations: int) -> None:
+    def __init__(
+        self, path: Path, reality: Reality, *, confirmations: int, confirms_clearing: bool
+    ) -> None:
         self._path = path
         self._reality = reality
+        self._confirms_clearing = confirms_clearing
+        self._opened: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._last_found: dict[tuple[str, str], float] = {}
+        self._flapped: dict[tuple[str, str], float] = {}
         self._before: dict[str, frozenset[str]] = {}
         self._known_at: dict[str, float] = {}
-        check = TruthCheck(reality)
+        check = TruthCheck(reality, confirms_clearing=confirms_clearing)
         config = CheckConfig(
             name="truth",
             check=TruthCheck,
@@ -273,6 +280,7 @@ class Daemon:
         for name in {*shown, *self._before} - {"record"}:
             self._judge(name, self._before.get(name, frozenset()), shown.get(name, frozenset()))
         self._judge_drift(kept)
+        self._judge_courses(kept)
         self._before = shown
         self._known_at = {name: s.known_at or 0.0 for name, s in kept.subjects.items()}
         text = self.text()
@@ -287,14 +295,46 @@ class Daemon:
         known = [look for look in looks if look.known]
         needed = self._job.confirmations + 1
         for code in shown - before:
-            often = 1 if SEVERITIES[code.removeprefix("truth.")] is Severity.INFO else needed
+            often = 1 if informs(code) else needed
             assert len(known) >= often, (name, code)
             assert all(code in look.codes for look in known[-often:]), (name, code, known[-often:])
+            self._note_opening(name, code)
         for code in before - shown:
             gone = name not in self._reality.present
             blind = self._reality.clock.now() - self._known_at.get(name, 0) > HOLD_SECONDS
-            seen_clean = not self._reality.failed and bool(looks and looks[-1].known)
-            assert gone or blind or (seen_clean and code not in looks[-1].codes), (name, code)
+            seen = not self._reality.failed and bool(looks and looks[-1].known)
+            often = needed if self._confirms_clearing and not informs(code) else 1
+            clean = seen and not any(code in look.codes for look in known[-often:])
+            clean = clean and len(known) >= often and self._steady(name, code, known)
+            assert gone or blind or clean, (name, code, known[-often:])
+            self._last_found[name, code] = last_found(code, known)
+
+    def _note_opening(self, name: str, code: str) -> None:
+        now = self._reality.clock.now()
+        if now - self._last_found.get((name, code), 0.0) <= FLAPPING_SECONDS:
+            self._flapped[name, code] = now
+        self._opened[name, code].append(now)
+
+    def _steady(self, name: str, code: str, known: list[Seen]) -> bool:
+        """Whether looks have found nothing for long enough: hours where it had just come back."""
+        now = self._reality.clock.now()
+        flapped = self._flapped.get((name, code))
+        if not self._confirms_clearing or informs(code) or flapped is None:
+            return True
+        steady = now - last_found(code, known) >= STEADY_SECONDS
+        return steady or now - flapped > FLAPPING_SECONDS
+
+    def _judge_courses(self, kept: Kept) -> None:
+        """What is told of a finding's past is what was shown: when it opened, and how often again."""
+        assert len({(one.subject, one.code) for one in kept.courses}) == len(kept.courses)
+        for one in kept.courses:
+            if one.subject == "record":
+                continue
+            opened = self._opened[one.subject, one.code]
+            assert one.first_seen in opened
+            again = sum(at > one.first_seen for at in opened)
+            assert one.returns == again or (self._confirms_clearing and one.returns > again)
+            assert one.first_seen <= one.last_seen <= self._reality.clock.now()
 
     def _judge_status(self, kept: Kept) -> None:
         reality = self._reality
@@ -311,6 +351,14 @@ class Daemon:
         assert ("deliverability_record_drift{" in self.text()) is finding
 
 
+def last_found(code: str, looks: list[Seen]) -> float:
+    return max((look.at for look in looks if code in look.codes), default=0.0)
+
+
+def informs(code: str) -> bool:
+    return SEVERITIES[code.removeprefix("truth.")] is Severity.INFO
+
+
 def shown_of(kept: Kept) -> dict[str, frozenset[str]]:
     return {name: frozenset(f.code for f in s.findings) for name, s in kept.subjects.items()}
 
@@ -322,7 +370,8 @@ async def live(path: Path, seed: int) -> None:
     reality.lies = dice.choice((0.0, 0.1, 0.5))
     confirmations = dice.choice((0, 1, 2))
     reality.change()
-    daemon = Daemon(path, reality, confirmations=confirmations)
+    confirms_clearing = dice.random() < 0.5
+    daemon = Daemon(path, reality, confirmations=confirmations, confirms_clearing=confirms_clearing)
     await daemon.start()
     for _ in range(dice.randint(5, 25)):
         match dice.choice(("look", "look", "look", "change", "restart", "accept", "blind")):
@@ -345,6 +394,9 @@ async def live(path: Path, seed: int) -> None:
     reality.loss = reality.lies = 0.0
     looks = reality.looks
     while reality.looks < looks + confirmations + 2:
+        await daemon.look()
+    if confirms_clearing:
+        reality.clock.advance(STEADY_SECONDS)
         await daemon.look()
     kept = daemon.kept
     assert kept is not None
