@@ -59,8 +59,9 @@ def address_targets(
     for domain in config.domains:
         found = discoveries.get(domain.name)
         if found is not None:
-            candidates = _in_wide_ranges(_found(domain, senders[domain.name], found), wide)
-            left_out += _add_found(targets, domain.name, candidates)
+            candidates = _owned(_found(domain, senders[domain.name], found), wide)
+            seen = (t for t in candidates if is_public(t.address) or _is_declared(t, targets, wide))
+            left_out += _add_found(targets, domain.name, seen)
             left_out += [LeftOut(domain.name, what) for what in _not_looked_at(found)]
     for network, sender in wide:
         asked = all(domain in discoveries for domain in sender.domains)
@@ -96,12 +97,12 @@ def _add_found(
     targets: dict[Address, AddressTarget], domain: str, candidates: Iterable[AddressTarget]
 ) -> Sequence[LeftOut]:
     """Add what was found of one domain, at most so many addresses that nothing named before."""
-    fresh: set[Address] = set()
+    fresh = 0
     for target in candidates:
         if target.address not in targets:
-            if len(fresh) == MAX_FOUND:
+            if fresh == MAX_FOUND:
                 return [LeftOut(domain, f"more than {MAX_FOUND} addresses: the first ones count")]
-            fresh.add(target.address)
+            fresh += 1
         _add(targets, target)
     return ()
 
@@ -130,16 +131,28 @@ def _wide_ranges(config: ValidConfig) -> list[tuple[Network, Sender]]:
     ]
 
 
-def _in_wide_ranges(
+def _owned(
     candidates: Iterable[AddressTarget], wide: Sequence[tuple[Network, Sender]]
 ) -> Iterator[AddressTarget]:
-    """The candidates that receivers see, with the sender that declares them by a range."""
+    """The candidates, with the sender that declares them by a range."""
     for target in candidates:
         owner = next((sender for network, sender in wide if target.address in network), None)
-        if owner is not None and (is_public(target.address) or is_documentation(target.address)):
-            yield replace(target, domain=owner.domains[0], sender=owner.name, sends=True)
-        elif is_public(target.address):
+        if owner is None:
             yield target
+        else:
+            yield replace(target, domain=owner.domains[0], sender=owner.name, sends=True)
+
+
+def _is_declared(
+    target: AddressTarget,
+    targets: Mapping[Address, AddressTarget],
+    wide: Sequence[tuple[Network, Sender]],
+) -> bool:
+    """Addresses for documentation count where somebody declares them."""
+    address = target.address
+    return address in targets or (
+        is_documentation(address) and any(address in network for network, _ in wide)
+    )
 
 
 # --- found -----------------------------------------------------------------------------------------

@@ -144,13 +144,13 @@ CASES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
         " 10.0.0.0/30, 224.0.0.1, 127.0.0.1, '2001:db8:1::/64', 203.0.113.4/31]}]",
         {
             "mx": {"example.com": "10 mx.example.com"},
-            "a": {"mx.example.com": ["192.0.2.2", "10.0.0.9", "127.0.0.9"]},
+            "a": {"mx.example.com": ["192.0.2.2", "203.0.113.5", "10.0.0.9", "127.0.0.9"]},
             "aaaa": {"mx.example.com": ["2001:db8:1::1", "2001:db8:2::1", "fe80::1"]},
         },
         [
             "192.0.2.1 example.com mta sends",
             "203.0.113.4 example.com mta sends (203.0.113.4/31)",
-            "203.0.113.5 example.com mta sends (203.0.113.4/31)",
+            "203.0.113.5 example.com mta sends",
             "2001:db8:1::1 example.com mta sends",
         ],
     ),
