@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class DnsStatus(StrEnum):
@@ -17,10 +17,14 @@ class DnsStatus(StrEnum):
     TIMEOUT = "timeout"
     ERROR = "error"
 
+    __hash__ = str.__hash__  # each answer is counted by it; that of an Enum is written in Python
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A DNS question: an absolute name without the trailing dot, and a type such as `TXT`."""
+
+class Question(NamedTuple):
+    """A DNS question: an absolute name without the trailing dot, and a type such as `TXT`.
+
+    A tuple, since very many are hashed and compared.
+    """
 
     name: str
     rtype: str
@@ -63,7 +67,10 @@ class DnsAnswer:
     @property
     def known(self) -> bool:
         """True where the answer tells something: records, or that there are none."""
-        return self.status in {DnsStatus.OK, DnsStatus.NODATA, DnsStatus.NXDOMAIN}
+        status = self.status
+        return (
+            status is DnsStatus.NXDOMAIN or status is DnsStatus.OK or status is DnsStatus.NODATA
+        )
 
     @property
     def blindness(self) -> str:

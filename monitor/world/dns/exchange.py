@@ -33,10 +33,10 @@ async def exchanged(
     loop = asyncio.get_running_loop()
     deadlines = Deadlines()
     channel = UdpChannel(server, deadlines, sockets=1)
-    response: asyncio.Future[_Read] = loop.create_future()
+    asked = _Awaited(query, seconds, read, loop.create_future())
     try:
-        channel.ask(Sent(query, _Awaited(read, response), seconds), loop)
-        return await response
+        channel.ask(asked, loop)
+        return await _response(asked)
     except TruncatedError:
         return await over_tcp(query, server, tcp_seconds, read)
     finally:
@@ -44,14 +44,27 @@ async def exchanged(
         deadlines.close()
 
 
-class _Awaited(Generic[_Read]):
-    """Implements `monitor.world.dns.udp.Asker` with a future."""
+async def _response(asked: "_Awaited[_Read]") -> _Read:
+    return await asked.future
 
-    def __init__(self, read: Callable[[bytes], _Read], future: asyncio.Future[_Read]) -> None:
-        self._read = read
+
+class _Awaited(Sent, Generic[_Read]):
+    """A query with a future for what is read of its response."""
+
+    def __init__(
+        self,
+        query: Query,
+        seconds: float,
+        read: Callable[[bytes], _Read],
+        future: asyncio.Future[_Read],
+    ) -> None:
+        super().__init__()
+        self.query = query
+        self.seconds = seconds
         self.future = future
+        self._read = read
 
-    def replied(self, _sent: Sent, wire: bytes) -> None:
+    def replied(self, wire: bytes) -> None:
         if self.future.done():
             return
         try:

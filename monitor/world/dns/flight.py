@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 from monitor.check import DnsAnswer, DnsStatus, Question
 from monitor.world.dns.message import NotOursError, TruncatedError, failed, read_answer
@@ -45,14 +46,22 @@ class Itinerary:
         return f"no answer from {', '.join(servers)} within {self.seconds:g} s"
 
 
-class Flight:
-    """One question on its way; `answer` once it has landed. Implements `monitor.world.dns.udp.Asker`.
+class Waiting(Protocol):
+    """Who waits for answers, each of which has a number for it."""
+
+    def take(self, number: int, answer: DnsAnswer) -> None:
+        """The answer that was asked for under this number."""
+        ...
+
+
+class Flight(Sent):
+    """One question on its way; `answer` once it has landed.
 
     Whatever a server sends, it lands, within the seconds of its itinerary. `landed` hears of it first.
     """
 
     __slots__ = (
-        *("_attempt", "_channel", "_failure", "_itinerary", "_landed", "_loop", "_sent"),
+        *("_attempt", "_channel", "_failure", "_itinerary", "_landed", "_loop", "_more", "_number"),
         *("_task", "_tries", "_until", "_waiting", "answer", "question", "started"),
     )
 
@@ -62,24 +71,31 @@ class Flight:
         itinerary: Itinerary,
         landed: "Callable[[Flight, DnsAnswer], None]",
     ) -> None:
+        # What `Sent.__init__` does; a call more for each question is to be felt.
+        self.serial = 0
+        self.home = None
         self.question = question
         self.answer: DnsAnswer | None = None
         self.started = False
         self._itinerary = itinerary
         self._landed = landed
         self._attempt = 0
-        self._waiting: list[Callable[[DnsAnswer], None]] = []
+        # Nearly always one waits: no list for it.
+        self._waiting: Waiting | None = None
+        self._number = 0
+        self._more: list[tuple[Waiting, int]] | None = None
         self._failure: DnsAnswer | None = None
         self._tries: Counter[UdpChannel] | None = None
-        self._sent: Sent | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def then(self, take: Callable[[DnsAnswer], None]) -> None:
-        """Call `take` with the answer; at once where it has landed."""
+    def then(self, waiting: Waiting, number: int) -> None:
+        """Have it take the answer; at once where it has landed."""
         if self.answer is not None:
-            take(self.answer)
+            waiting.take(number, self.answer)
+        elif self._waiting is None:
+            self._waiting, self._number = waiting, number
         else:
-            self._waiting.append(take)
+            self._more = [*(self._more or ()), (waiting, number)]
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Ask the first server."""
@@ -93,37 +109,40 @@ class Flight:
         if self.answer is not None:
             return
         self.answer = answer
-        if self._sent is not None:
-            self._sent.forget()
+        self.forget()
         if self._task is not None:
             self._task.cancel()
         self._landed(self, answer)
-        for take in self._waiting:
-            take(answer)
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.take(self._number, answer)
+        for other, number in self._more or ():
+            other.take(number, answer)
+        self._more = None
 
     # --- an attempt ---
 
-    def replied(self, sent: Sent, wire: bytes) -> None:
+    def replied(self, wire: bytes) -> None:
         """A datagram with our id came from the server."""
-        channel = self._channel
+        query, channel = self.query, self._channel
         try:
-            answer = read_answer(self.question, sent.query, wire)
+            answer = read_answer(self.question, query, wire)
         except NotOursError:
-            if sent.query.is_folded_by(wire) and not channel.keeps_case:
+            if query.is_folded_by(wire) and not channel.keeps_case:
                 channel.folded += 1
+                self.forget()
                 self._ask(mixed=False)
             return  # forged or broken: the true one may follow (CVE-2023-29483)
         except TruncatedError:
-            sent.forget()
+            self.forget()
             self._ask_over_tcp()
             return
-        if sent.query.mixed:
+        if query.mixed:
             channel.keeps_case = True
         if answer.known:
             self.land(answer)
         else:
-            sent.forget()
+            self.forget()
             self._failed(replace(answer, reason=f"{channel.server} {answer.reason}"))
 
     def silent(self) -> None:
@@ -150,18 +169,16 @@ class Flight:
         self.land(self._failure or silence)
 
     def _ask(self, *, mixed: bool) -> None:
-        if self._sent is not None:
-            self._sent.forget()
-        _, seconds = self._itinerary.attempts[self._attempt]
         try:
-            query = query_for(self.question, self._itinerary.asking, mixed=mixed)
+            self.query = query_for(self.question, self._itinerary.asking, mixed=mixed)
         except ValueError as error:  # it cannot be asked
             self.land(failed(self.question, DnsStatus.ERROR, str(error)))
             return
-        self._sent = Sent(query, self, seconds)
+        self.seconds = self._itinerary.attempts[self._attempt][1]
         try:
-            self._channel.ask(self._sent, self._loop)
+            self._channel.ask(self, self._loop)
         except OSError as error:
+            self.forget()
             self.unreached(error)
 
     def _failed(self, failure: DnsAnswer) -> None:

@@ -31,8 +31,8 @@ class Timed(Protocol):
     """What may take its time, and no more."""
 
     @property
-    def over(self) -> bool:
-        """Whether it has ended: its time does not matter any more."""
+    def serial(self) -> int:
+        """What it waits for now: another number once that has come about and its time does not matter any more."""
         ...
 
     def overdue(self) -> None:
@@ -47,16 +47,18 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
-        self._queues: dict[float, deque[tuple[float, Timed]]] = {}
+        self._queues: dict[float, deque[tuple[float, int, Timed]]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self, timed: Timed, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
-        """Call `timed.overdue` after `seconds`, unless it is over by then."""
-        due = loop.time() + seconds
+    def start(
+        self, timed: Timed, seconds: float, now: float, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Call `timed.overdue` after `seconds` from `now`, unless its serial is another by then."""
+        due = now + seconds
         queue = self._queues.get(seconds)
         if queue is None:
             queue = self._queues[seconds] = deque()
-        queue.append((due, timed))
+        queue.append((due, timed.serial, timed))
         timer = self._timer
         if timer is None or timer.when() > due:
             if timer is not None:
@@ -74,9 +76,13 @@ class Deadlines:
         self._timer = None
         now = loop.time()
         for queue in list(self._queues.values()):
-            while queue and (queue[0][0] <= now or queue[0][1].over):
-                timed = queue.popleft()[1]
-                if not timed.over:
+            while queue:
+                due, serial, timed = queue[0]
+                waits = timed.serial == serial
+                if waits and due > now:
+                    break
+                queue.popleft()
+                if waits:
                     timed.overdue()
         firsts = [queue[0][0] for queue in self._queues.values() if queue]
         if firsts and self._timer is None:

@@ -111,11 +111,14 @@ def query_for(
     Raises:
         ValueError: the name or the type cannot be asked for.
     """
-    name = _wire_name(question.name)
-    if mixed:
-        name = _in_random_case(name)
+    name = b"".join(_length_first(question.name)) + b"\0"
     head, tail, asked = _template(question.rtype, asking)
-    return Query(_chance.take(2) + head + name + tail, HEADER + len(name) + asked, mixed)
+    size = len(name)
+    chance = _chance.take(size + 2)
+    if mixed:
+        flips = int.from_bytes(name.translate(_CASE_BITS)) & int.from_bytes(chance[2:])
+        name = (int.from_bytes(name) ^ flips).to_bytes(size)
+    return Query(chance[:2] + head + name + tail, HEADER + size + asked, mixed)
 
 
 def random_id() -> bytes:
@@ -141,10 +144,6 @@ def rdata_type(text: str) -> dns.rdatatype.RdataType:
     return _rdata_type(text)
 
 
-def _wire_name(text: str) -> bytes:
-    return b"".join(_length_first(text)) + b"\0"
-
-
 def _length_first(text: str) -> list[bytes]:
     """The labels of an absolute name, each after its length."""
     if text == ".":
@@ -166,12 +165,6 @@ def _label(text: str) -> bytes:
     if len(text) > LONGEST_LABEL:
         raise ValueError("too long (RFC 1035 §2.3.4)")
     return len(text).to_bytes() + text.encode("ascii")
-
-
-def _in_random_case(name: bytes) -> bytes:
-    size = len(name)
-    flips = int.from_bytes(name.translate(_CASE_BITS)) & int.from_bytes(_chance.take(size))
-    return (int.from_bytes(name) ^ flips).to_bytes(size)
 
 
 @lru_cache(256)

@@ -8,15 +8,18 @@ from functools import partial
 
 from monitor.check import Clock, DnsAnswer, DnsStatus, Question
 from monitor.world.dns.cache import AnswerCache
-from monitor.world.dns.flight import Flight, Itinerary
+from monitor.world.dns.flight import Flight, Itinerary, Waiting
 from monitor.world.dns.message import failed
 from monitor.world.dns.nameserver import RESOLV_CONF, Nameserver, system_nameservers
 from monitor.world.dns.pace import Deadlines
 from monitor.world.dns.query import Asking
 from monitor.world.dns.udp import UdpChannel
 
-IN_FLIGHT = 1000
-"""Questions on their way at once, in the whole resolver and within one `ask_many`."""
+IN_FLIGHT = 200
+"""Questions on their way at once.
+
+A server that answers in 20 ms is asked 10,000 times a second; what is much more overflows its socket's buffer.
+"""
 CACHE_SIZE = 10_000
 
 _WAITING = 3
@@ -29,8 +32,11 @@ _NO_NAMESERVER = f"no nameserver: none is configured and {RESOLV_CONF} names non
 class Route:
     """One way to ask: an itinerary, and what is on it now."""
 
-    def __init__(self, itinerary: Itinerary) -> None:
+    def __init__(
+        self, itinerary: Itinerary, landed: "Callable[[Route, Flight, DnsAnswer], None]"
+    ) -> None:
         self.itinerary = itinerary
+        self.landed = partial(landed, self)
         self.flights: dict[Question, Flight] = {}
 
 
@@ -60,6 +66,8 @@ class Resolver:
         self._cache = AnswerCache(size=cache_size, clock=clock)
         self._free = in_flight
         self._queue: deque[_Queued] = deque()
+        self._batches: deque[_Batch] = deque()
+        self._serving = False
         self._deadlines = Deadlines()
         self._channels = tuple(UdpChannel(each, self._deadlines) for each in self.nameservers)
         self._route = self._way(self._channels)
@@ -79,7 +87,8 @@ class Resolver:
         tcp: bool = False,
         asking: Asking = Asking.RESOLVED,
     ) -> Route:
-        return Route(Itinerary.through(channels, self._timeout, tcp=tcp, asking=asking))
+        itinerary = Itinerary.through(channels, self._timeout, tcp=tcp, asking=asking)
+        return Route(itinerary, self._landed)
 
     async def ask(self, name: str, rtype: str) -> DnsAnswer:
         """The answer, from the cache where it is there."""
@@ -124,7 +133,7 @@ class Resolver:
         """The question on its way, which others may wait for too."""
         flight = route.flights.get(question)
         if flight is None:
-            flight = Flight(question, route.itinerary, partial(self._landed, route))
+            flight = Flight(question, route.itinerary, route.landed)
             route.flights[question] = flight
             self._begin(flight)
         return flight
@@ -139,35 +148,58 @@ class Resolver:
         else:
             queued = _Queued(flight)
             self._queue.append(queued)
-            self._deadlines.start(queued, _WAITING * self._timeout, loop)
+            self._deadlines.start(queued, _WAITING * self._timeout, loop.time(), loop)
 
     def _landed(self, route: Route, flight: Flight, answer: DnsAnswer) -> None:
         route.flights.pop(flight.question, None)
         self.queries[answer.status] += 1
         if route is self._route:
             self._cache.put(answer)
-        if not flight.started:
+        if flight.started:
+            self._free += 1
+            self._serve()
+
+    def wait(self, batch: "_Batch") -> None:
+        """Have the batch begin a question whenever a slot is free and its turn has come."""
+        self._batches.append(batch)
+        self._serve()
+
+    def _serve(self) -> None:
+        """Give what slots are free to those who wait: single questions first, then each batch in turn."""
+        if self._serving:
             return
-        while self._queue:
-            queued = self._queue.popleft()
-            if not queued.over:
-                queued.over = True
-                queued.flight.start(asyncio.get_running_loop())
-                return
-        self._free += 1
+        self._serving = True
+        try:
+            while self._free > 0:
+                if self._queue:
+                    self._start_queued(self._queue.popleft())
+                elif self._batches:
+                    batch = self._batches.popleft()
+                    if batch.begin_one():
+                        self._batches.append(batch)
+                else:
+                    return
+        finally:
+            self._serving = False
+
+    def _start_queued(self, queued: "_Queued") -> None:
+        if not queued.serial:
+            queued.serial = 1
+            self._free -= 1
+            queued.flight.start(asyncio.get_running_loop())
 
 
 class _Queued:
     """A question that waits for a slot. Implements `monitor.world.dns.pace.Timed`."""
 
-    __slots__ = ("flight", "over")
+    __slots__ = ("flight", "serial")
 
     def __init__(self, flight: Flight) -> None:
         self.flight = flight
-        self.over = False
+        self.serial = 0
 
     def overdue(self) -> None:
-        self.over = True
+        self.serial = 1
         self.flight.land(failed(self.flight.question, DnsStatus.ERROR, WAITED_IN_VAIN))
 
 
@@ -195,17 +227,17 @@ class DnsView:
     async def ask(self, name: str, rtype: str) -> DnsAnswer:
         """The answer, within the resolver's time limit."""
         question = Question(name, rtype)
-        landed: asyncio.Future[DnsAnswer] = asyncio.get_running_loop().create_future()
-        self.begin(question, partial(_settle, landed))
-        answer = await landed
+        one = _One(asyncio.get_running_loop().create_future())
+        self.begin(question, one, 0)
+        answer = await one.landed
         return answer if answer.question == question else replace(answer, question=question)
 
     async def ask_many(self, questions: Sequence[Question]) -> list[DnsAnswer]:
         """The answers in the order of the questions; a question's time starts when its turn comes."""
-        return await _Batch(self, questions).answers()
+        return await _Batch(self._resolver, self, questions).answers()
 
-    def begin(self, question: Question, take: Callable[[DnsAnswer], None]) -> None:
-        """Have `take` called with the answer: now where it is known, else once it has landed."""
+    def begin(self, question: Question, waiting: Waiting, number: int) -> None:
+        """Have it take the answer: now where it is known, else once it has landed."""
         question = _normal(question)
         memo = self._memo
         known: Flight | DnsAnswer | None = memo.get(question) if memo is not None else None
@@ -216,55 +248,57 @@ class DnsView:
             if memo is not None:
                 memo[question] = known
         if isinstance(known, DnsAnswer):
-            take(known)
+            waiting.take(number, known)
         else:
-            known.then(take)
+            known.then(waiting, number)
 
 
 class _Batch:
     """Many questions, and one future for all of them."""
 
-    def __init__(self, view: DnsView, questions: Sequence[Question]) -> None:
+    def __init__(self, resolver: Resolver, view: DnsView, questions: Sequence[Question]) -> None:
+        self._resolver = resolver
         self._view = view
         self._questions = questions
         self._answers: list[DnsAnswer | None] = [None] * len(questions)
         self._begun = 0
         self._left = len(questions)
-        self._feeding = False
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def answers(self) -> list[DnsAnswer]:
         """All of them, in order."""
-        self._feed()
+        self._resolver.wait(self)
         if self._left:
             await self._done
         return [answer for answer in self._answers if answer is not None]
 
-    def _feed(self) -> None:
-        """Begin more, so that no more than `IN_FLIGHT` are on their way."""
-        self._feeding = True
-        total = len(self._questions)
-        while self._begun < total and self._begun + self._left - total < IN_FLIGHT:
-            number = self._begun
-            self._begun += 1
-            self._view.begin(self._questions[number], partial(self._take, number))
-        self._feeding = False
+    def begin_one(self) -> bool:
+        """Begin the next question; whether there are more. None are where nobody waits any more."""
+        if self._done.done() or self._begun == len(self._questions):
+            return False
+        number = self._begun
+        self._begun = number + 1
+        self._view.begin(self._questions[number], self, number)
+        return self._begun < len(self._questions)
 
-    def _take(self, number: int, answer: DnsAnswer) -> None:
+    def take(self, number: int, answer: DnsAnswer) -> None:
         question = self._questions[number]
         same = answer.question == question
         self._answers[number] = answer if same else replace(answer, question=question)
         self._left -= 1
-        if self._left == 0:
-            if not self._done.done():
-                self._done.set_result(None)
-        elif not self._feeding and not self._done.done():
-            self._feed()
+        if self._left == 0 and not self._done.done():
+            self._done.set_result(None)
 
 
-def _settle(landed: asyncio.Future[DnsAnswer], answer: DnsAnswer) -> None:
-    if not landed.done():
-        landed.set_result(answer)
+class _One:
+    """A question alone, and its future."""
+
+    def __init__(self, landed: asyncio.Future[DnsAnswer]) -> None:
+        self.landed = landed
+
+    def take(self, _number: int, answer: DnsAnswer) -> None:
+        if not self.landed.done():
+            self.landed.set_result(answer)
 
 
 def _normal(question: Question) -> Question:

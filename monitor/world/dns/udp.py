@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections import deque
 from contextlib import suppress
-from typing import Protocol
 
 from monitor.world.dns.nameserver import Nameserver
 from monitor.world.dns.pace import Deadlines, TokenBucket
@@ -24,45 +23,46 @@ _RATE = 100_000.0
 """Queries a second to one server."""
 
 
-class Asker(Protocol):
-    """Who waits for a response. Where it came, or nothing is awaited any more, `Sent.forget` is due."""
-
-    def replied(self, sent: "Sent", wire: bytes) -> None:
-        """A datagram that has the query's id. It may be forged, and the true one follow."""
-        ...
-
-    def silent(self) -> None:
-        """No response came in time."""
-        ...
-
-    def unreached(self, error: OSError) -> None:
-        """The server cannot be reached."""
-        ...
-
-
 class Sent:
-    """A query on its way, or waiting for its turn. Implements `monitor.world.dns.pace.Timed`."""
+    """A query on its way, or waiting for its turn; who asks inherits from it.
 
-    __slots__ = ("asker", "home", "over", "query", "seconds")
+    `query` and `seconds` (how long a response is awaited) are set before it is sent; it may be sent again.
+    Where the response came, or nothing is awaited any more, `forget` is due. Implements
+    `monitor.world.dns.pace.Timed`.
+    """
 
-    def __init__(self, query: Query, asker: Asker, seconds: float) -> None:
-        self.query = query
-        self.asker = asker
-        self.seconds = seconds
-        self.over = False
-        self.home: _Socket | None = None
+    __slots__ = ("home", "query", "seconds", "serial")
+
+    query: Query
+    seconds: float
+
+    def __init__(self) -> None:
+        self.serial = 0
+        self.home: dict[bytes, Sent] | None = None
 
     def forget(self) -> None:
         """No response is awaited any more."""
-        self.over = True
+        self.serial += 1
         if self.home is not None:
-            self.home.forget(self)
+            self.home.pop(self.query.wire[:2], None)
             self.home = None
 
     def overdue(self) -> None:
         """No response came in time."""
         self.forget()
-        self.asker.silent()
+        self.silent()
+
+    def replied(self, wire: bytes) -> None:
+        """A datagram that has the query's id. It may be forged, and the true one follow."""
+        raise NotImplementedError
+
+    def silent(self) -> None:
+        """No response came in time."""
+        raise NotImplementedError
+
+    def unreached(self, error: OSError) -> None:
+        """The server cannot be reached."""
+        raise NotImplementedError
 
 
 class UdpChannel:
@@ -80,7 +80,7 @@ class UdpChannel:
         self._sockets: deque[_Socket] = deque()
         self._retired: set[_Socket] = set()
         self._pace = TokenBucket(_RATE, _BURST)
-        self._held: deque[Sent] = deque()
+        self._held: deque[tuple[int, Sent]] = deque()
 
     def ask(self, sent: Sent, loop: asyncio.AbstractEventLoop) -> None:
         """Send the query as soon as the server's pace allows; its time begins then.
@@ -88,13 +88,14 @@ class UdpChannel:
         Raises:
             OSError: the server cannot be reached.
         """
-        wait = self._pace.take(loop.time()) if not self._held else 1.0
+        now = loop.time()
+        wait = self._pace.take(now) if not self._held else 1.0
         if wait == 0.0:
-            self._send(sent, loop)
+            self._send(sent, now, loop)
             return
         if not self._held:
             loop.call_later(wait, self._release, loop)
-        self._held.append(sent)
+        self._held.append((sent.serial, sent))
 
     def close(self) -> None:
         """Close the sockets; what is on its way hears nothing any more."""
@@ -106,30 +107,32 @@ class UdpChannel:
 
     def _release(self, loop: asyncio.AbstractEventLoop) -> None:
         while self._held:
-            if self._held[0].over:
-                self._held.popleft()
-                continue
-            wait = self._pace.take(loop.time())
-            if wait > 0.0:
-                loop.call_later(wait, self._release, loop)
-                return
-            sent = self._held.popleft()
-            try:
-                self._send(sent, loop)
-            except OSError as error:
-                sent.asker.unreached(error)
+            serial, sent = self._held[0]
+            if sent.serial == serial:
+                now = loop.time()
+                wait = self._pace.take(now)
+                if wait > 0.0:
+                    loop.call_later(wait, self._release, loop)
+                    return
+            self._held.popleft()
+            if sent.serial == serial:
+                try:
+                    self._send(sent, now, loop)
+                except OSError as error:
+                    sent.unreached(error)
 
-    def _send(self, sent: Sent, loop: asyncio.AbstractEventLoop) -> None:
+    def _send(self, sent: Sent, now: float, loop: asyncio.AbstractEventLoop) -> None:
         sockets = self._sockets
         if len(sockets) < self._most:
             sockets.appendleft(_Socket(self.server, loop))
-        elif sockets[0].queries >= QUERIES_A_SOCKET:
-            self._retire(sockets.popleft())
-            sockets.appendleft(_Socket(self.server, loop))
         home = sockets[0]
+        if home.queries >= QUERIES_A_SOCKET:
+            self._retire(sockets.popleft())
+            home = _Socket(self.server, loop)
+            sockets.appendleft(home)
         sockets.rotate(-1)
         home.send(sent)
-        self._deadlines.start(sent, sent.seconds, loop)
+        self._deadlines.start(sent, sent.seconds, now, loop)
 
     def _retire(self, old: "_Socket") -> None:
         for idle in [each for each in self._retired if not each.waiting]:
@@ -163,11 +166,8 @@ class _Socket:
         self.queries += 1
         with suppress(BlockingIOError):  # a full buffer: as if it had been lost on its way
             self._socket.send(query.wire)
-        sent.home = self
+        sent.home = waiting
         waiting[key] = sent
-
-    def forget(self, sent: Sent) -> None:
-        self.waiting.pop(sent.query.wire[:2], None)
 
     def close(self) -> None:
         if self._socket.fileno() >= 0:
@@ -187,7 +187,7 @@ class _Socket:
                 return
             sent = waiting.get(wire[:2])
             if sent is not None:
-                sent.asker.replied(sent, wire)
+                sent.replied(wire)
             if self._socket.fileno() < 0:
                 return
 
@@ -196,5 +196,5 @@ class _Socket:
         everyone = list(self.waiting.values())
         self.waiting.clear()
         for sent in everyone:
-            sent.home = None
-            sent.asker.unreached(error)
+            sent.forget()
+            sent.unreached(error)
