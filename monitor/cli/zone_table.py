@@ -11,7 +11,7 @@ from rich.text import Text
 
 from monitor.check import DeadZone, ZoneFacts, ZoneStanding, ZoneState, ZoneTrial
 from monitor.cli.table import NARROW, SEE_ABOVE, STYLES, UNSEEN_WIDTH
-from monitor.cli.zone_trials import Trials
+from monitor.cli.zone_report import Trials
 from monitor.web.text import counted, one_line, visible
 
 _TITLES = {
@@ -148,10 +148,10 @@ def _lines(
 
 
 def _cells(facts: ZoneFacts) -> tuple[str | Text, ...]:
-    keyed = facts.standing is ZoneStanding.WANTS_KEY
-    name = Text.assemble("  ", facts.name, (f"  {facts.key}", "dim") if keyed else "")
     kinds = " ".join(facts.kinds)
-    return name, kinds, _gravity(facts.severity), _limit(facts), facts.operator
+    keyed = facts.standing is ZoneStanding.WANTS_KEY
+    who = ", ".join(filter(None, (facts.operator, f"key {facts.key}" if keyed else "")))
+    return f"  {facts.name}", kinds, _gravity(facts.severity), _limit(facts), who
 
 
 def _limit(facts: ZoneFacts) -> str:

@@ -19,7 +19,7 @@ from monitor.cli.source import config_option, loaded_or_default
 
 if TYPE_CHECKING:
     from monitor.check import DeadZone, ZoneFacts
-    from monitor.cli.zone_trials import Trials
+    from monitor.cli.zone_report import Trials
     from monitor.config.valid import ValidConfig
     from monitor.runner import Job
     from monitor.web.backend import ListedZones
@@ -163,7 +163,8 @@ def _tried(
 ) -> "Trials":
     from monitor.check import ZoneStanding
     from monitor.cli.progress import shown_progress
-    from monitor.cli.zone_trials import buried, try_zones
+    from monitor.cli.zone_report import buried
+    from monitor.cli.zone_trials import try_zones
     from monitor.web.text import counted
 
     living, dead = catalogue.named(names) if names else (list(catalogue.living()), [])

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from monitor.check import ZoneState, ZoneTrial
+from monitor.cli.zone_report import Trials
 from monitor.cli.zone_table import print_trials
-from monitor.cli.zone_trials import Trials
 from monitor.web.api import openapi
 from tests.cli.commands import deliverability
 
@@ -24,6 +24,7 @@ OF_THE_LAB = {
     "parking.lab.example": "dead",
 }
 SECRET = "k3ynobodymaysee"
+KEYED = ("zen.dq.spamhaus.net", "dbl.dq.spamhaus.net")
 
 
 @pytest.fixture
@@ -77,12 +78,13 @@ def test_a_name_that_nobody_knows_is_told_with_the_nearest(tmp_path: Path) -> No
 
 
 def test_a_dead_zone_is_told_and_never_asked(nobody: dict[str, str], tmp_path: Path) -> None:
-    dead = json.loads(deliverability("zones", "--json", cwd=tmp_path).stdout)["dead"]
-    name = next(zone["zone"] for zone in dead if zone["since"])
-    ended = deliverability("zones", name, cwd=tmp_path)
-    assert ended.returncode == 0, ended.stderr
-    assert "dead" in ended.stdout
-    ended = deliverability("zones", "--test", "--json", name, cwd=tmp_path, env=nobody)
+    """Also one of those that died with all under a name."""
+    shown = deliverability("zones", "spam.dnsbl.sorbs.net", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    for said in ("spam.dnsbl.sorbs.net", "dead", "2024-06-05"):
+        assert said in shown.stdout
+    arguments = ("zones", "--test", "--json", "bl.spamcannibal.org")
+    ended = deliverability(*arguments, cwd=tmp_path, env=nobody)
     assert ended.returncode == 1, ended.stderr
     [tried] = json.loads(ended.stdout)["zones"]
     assert (tried["state"], tried["milliseconds"]) == ("dead", 0)
@@ -134,18 +136,27 @@ def test_our_own_trouble_is_told_first_and_no_key_is(
     nobody: dict[str, str], tmp_path: Path
 ) -> None:
     """While our resolver is down nothing is said against a zone; a key is part of the name that is asked."""
-    keys = {"DELIVERABILITY_CHECKS__BLOCKLIST__KEYS": json.dumps({"spamhaus_dqs": SECRET})}
-    names = ("zen.dq.spamhaus.net", "bl.spamcop.net")
-    for output in ((), ("--json",), ("--debug",)):
-        arguments = ("zones", "--test", *names, *output)
-        ended = deliverability(*arguments, cwd=tmp_path, env={**nobody, **keys})
-        assert ended.returncode == 3, ended.stderr
-        assert SECRET not in ended.stdout + ended.stderr
-    shown = deliverability("zones", "--test", *names, cwd=tmp_path, env={**nobody, **keys}).stdout
-    assert shown.index("The trouble is here") < shown.index("zen.dq.spamhaus.net")
-    for arguments in (("zones", "--json"), ("zones", names[0])):
-        ended = deliverability(*arguments, cwd=tmp_path, env=keys)
-        assert SECRET not in ended.stdout + ended.stderr
+    env = {
+        **nobody,
+        "DELIVERABILITY_CHECKS__BLOCKLIST__KEYS": json.dumps({"spamhaus_dqs": SECRET}),
+    }
+    tried = deliverability("zones", "--test", *KEYED, "--debug", cwd=tmp_path, env=env)
+    assert tried.returncode == 3, tried.stderr
+    assert tried.stdout.index("The trouble is here") < tried.stdout.index(KEYED[0])
+    listed = deliverability("zones", "--json", cwd=tmp_path, env=env)
+    zones = {zone["zone"]: zone for zone in json.loads(listed.stdout)["zones"]}
+    assert [zones[name]["standing"] for name in KEYED] == ["asked", "asked"]
+    assert SECRET not in tried.stdout + tried.stderr + listed.stdout + listed.stderr
+
+
+def test_a_zone_that_refuses_its_key_does_not_show_it(lab: Path, tmp_path: Path) -> None:
+    """The lab knows no such zone: its answer, with the name that was asked, is told."""
+    env = {"DELIVERABILITY_CHECKS__BLOCKLIST__KEYS": json.dumps({"spamhaus_dqs": SECRET})}
+    arguments = ("zones", "--test", "--json", KEYED[0], "--config", lab)
+    ended = deliverability(*arguments, cwd=tmp_path, env=env)
+    assert ended.returncode == 1, ended.stderr
+    assert json.loads(ended.stdout)["zones"][0]["reason"]
+    assert SECRET not in ended.stdout + ended.stderr
 
 
 def test_a_zone_without_its_key_cannot_be_tried(lab: Path, tmp_path: Path) -> None:
