@@ -1,97 +1,20 @@
-"""The catalogue: what each zone lists and what its answers mean. Data, in `zones.yaml`."""
+"""The catalogue: what each zone lists and what its answers mean. Data, in `zones.yaml` and `dead.yaml`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
-from ipaddress import IPv4Network, ip_address
-from typing import Annotated, Literal
+from ipaddress import ip_address
 
-import yaml
-from pydantic import Field, TypeAdapter
-
-from monitor.check import Settings, worst_severity
+from checks.blocklist.entries import KEY, DeadEntry, DeadFile, ZoneEntry, ZonesFile
+from checks.blocklist.reading import read
+from monitor.check import worst_severity
 from monitor.model import Severity
-from monitor.protocol.dnsbl import PROOF_ENTRIES, Kind, Meaning, ProofEntries, ZoneCodes
+from monitor.protocol.dnsbl import PROOF_ENTRIES, Kind, ProofEntries, Scope, ZoneCodes
 
-_KEY = "{key}."
-_SEVERITIES = {
-    "page": Severity.CRITICAL,
-    "ticket": Severity.WARNING,
-    "info": Severity.INFO,
-}
 _UNIMPORTANT = 0.1
 """The weight of a zone that never pages, where one that does weighs 1."""
-
-Code = Annotated[IPv4Network, Field(description="one answer, or a network of them")]
-Bit = Annotated[Literal[1, 2, 4, 8, 16, 32, 64, 128], Field(description="a bit of the last octet")]
-
-
-class MeaningEntry(Settings):
-    """What an answer means, and how much that matters."""
-
-    meaning: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,59}$")]
-    """In a word or two, as the label `meaning` shows it."""
-    severity: Literal["page", "ticket", "info"]
-    """What a listing with it is: a page, a ticket, or no more than information."""
-
-    def meant(self) -> Meaning:
-        """In the words of the protocol."""
-        return Meaning(self.meaning, _SEVERITIES[self.severity])
-
-
-class ProofEntry(Settings):
-    """An entry that a living zone lists, and one that it does not list."""
-
-    listed: str
-    """The entry that a living zone lists (RFC 5782 §5)."""
-    clean: str
-    """The entry that it does not list."""
-
-
-class ZoneEntry(Settings):
-    """One zone of the catalogue; `zones.yaml` says what each key means."""
-
-    zone: Annotated[str, Field(pattern=r"^(\{key\}\.)?([a-z0-9_-]{1,63}\.)*[a-z0-9-]{1,63}$")]
-    """The name under which it is asked; `{key}.` in front where it wants a key."""
-    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)]
-    """What it lists."""
-    default: bool = False
-    """Whether it is asked unless `zones` says otherwise."""
-    codes: dict[Code, MeaningEntry] = Field(default_factory=dict)
-    """What its answers mean, by address or network of addresses."""
-    bits: dict[Bit, MeaningEntry] = Field(default_factory=dict)
-    """What the bits of the last octet mean, for zones that answer with a sum."""
-    other: MeaningEntry | None = None
-    """What an answer means that no code names; without it such an answer is nonsense."""
-    refused: tuple[Code, ...] = ()
-    """Answers that refuse us, besides 127.255.255.0/24."""
-    refused_bits: Annotated[int, Field(ge=0, le=255)] = 0
-    """Bits of the last octet that refuse us, as a sum."""
-    not_listed: tuple[Code, ...] = ()
-    """Answers that are no listing (a white or neutral entry)."""
-    test: dict[Kind, ProofEntry | None] = Field(default_factory=dict)
-    """Its test entries where they are not those of RFC 5782, by kind; null where it has none."""
-    key: Annotated[str, Field(pattern=r"^[a-z0-9_]*$")] = ""
-    """The name of the key that it wants, under `keys`."""
-    instead_of: str = ""
-    """The public zone whose place it takes once there is a key."""
-    queries_a_day: Annotated[int, Field(ge=1)] | None = None
-    """How often it may be asked in a day."""
-    delist: str = ""
-    """Where a listing is looked up and removed."""
-    sources: tuple[str, ...] = ()
-    """Where these facts come from."""
-    differs: str = ""
-    """Why other programs read its answers otherwise."""
-    notes: str = ""
-    """What else to know."""
-
-    @property
-    def name(self) -> str:
-        """The zone's name without its key: what is shown, configured and counted."""
-        return self.zone.removeprefix(_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +24,15 @@ class Zone:
     Attributes:
         name: what is shown; `origin` is what is asked and may hold `key`, a secret.
         proofs: the entries of each kind by which it proves itself; `listed` is None where it has none.
-        severity: the gravest that it can say.
+        severity: the gravest that it can say; INFO where nothing that it says is a finding.
+        queries_a_day, queries_a_second: what free use allows; None where no number is known.
+        terms: who may use it free of charge; used_by: which receivers care. Sentences, "" where unknown.
+        scope: what one listing is about, where no code says otherwise (`Meaning.scope`).
+        contains: zones whose listings it repeats.
+        needs_key: the name of the key that it is asked with; keyed_variant: that of its keyed twin.
+        registration: where the resolver's address must be registered; "" where that is not asked for.
+        public_resolvers: `refused`, `answered` or `unknown`.
+        refused_rcodes: response codes of the DNS by which it is known to refuse.
     """
 
     name: str
@@ -111,9 +42,19 @@ class Zone:
     proofs: Mapping[Kind, ProofEntries | None]
     severity: Severity
     queries_a_day: int | None = None
+    queries_a_second: float | None = None
+    operator: str = ""
+    terms: str = ""
+    used_by: str = ""
+    scope: Scope | None = None
+    contains: tuple[str, ...] = ()
     delist: str = ""
     needs_key: str = ""
     keyed_variant: str = ""
+    registration: str = ""
+    public_resolvers: str = "unknown"
+    needs_attributable_resolver: bool = False
+    refused_rcodes: tuple[str, ...] = ()
     key: str = field(default="", repr=False)
 
     @property
@@ -128,10 +69,32 @@ class Zone:
 
 @cache
 def built_in() -> Mapping[str, ZoneEntry]:
-    """The catalogue that comes with the check, by name."""
-    document = yaml.safe_load(files(__package__).joinpath("zones.yaml").read_text("utf-8"))
-    entries = TypeAdapter(tuple[ZoneEntry, ...]).validate_python(document["zones"])
+    """The zones that come with the check, by name.
+
+    Raises:
+        CatalogueError: `zones.yaml` is broken; names the line.
+    """
+    entries = read(files(__package__).joinpath("zones.yaml"), ZonesFile).zones
     return {entry.name: entry for entry in entries}
+
+
+@cache
+def dead() -> Sequence[DeadEntry]:
+    """The zones that are no more.
+
+    Raises:
+        CatalogueError: `dead.yaml` is broken; names the line.
+    """
+    return read(files(__package__).joinpath("dead.yaml"), DeadFile).zones
+
+
+def obituary(name: str) -> str:
+    """Since when a zone is dead and what it does now, in a sentence; "" of one that lives or is not known."""
+    entry = next((entry for entry in dead() if entry.names(name)), None)
+    if entry is None:
+        return ""
+    since = entry.since if entry.since.startswith("before") else f"since {entry.since}"
+    return f"zone `{name}` is dead {since}: it {entry.does}; leave it out"
 
 
 def merged(additions: Sequence[ZoneEntry]) -> dict[str, ZoneEntry]:
@@ -142,24 +105,34 @@ def merged(additions: Sequence[ZoneEntry]) -> dict[str, ZoneEntry]:
 def chosen(
     catalogue: Mapping[str, ZoneEntry], names: Sequence[str] | None, keys: Mapping[str, str]
 ) -> tuple[Zone, ...]:
-    """The zones to ask: those named, else the default ones and those whose key is there.
+    """The zones to ask: those named, else the default ones that need no key or have it.
+
+    A zone that another one of them contains is left out, so that its listings count once.
 
     Raises:
         ValueError: a name is not in the catalogue, or a named zone's key is missing.
     """
     if names is None:
-        return tuple(_zone(entry, catalogue, keys) for entry in _defaults(catalogue, keys))
-    problems = [problem for name in names if (problem := _problem(name, catalogue, keys))]
-    if problems:
-        raise ValueError("; ".join(problems))
-    return tuple(_zone(catalogue[name], catalogue, keys) for name in dict.fromkeys(names))
+        entries = [e for e in catalogue.values() if e.default and (not e.key or e.key in keys)]
+    else:
+        problems = [problem for name in names if (problem := _problem(name, catalogue, keys))]
+        if problems:
+            raise ValueError("; ".join(problems))
+        entries = [catalogue[name] for name in dict.fromkeys(names)]
+    repeated = {name for entry in entries for name in _contained(entry, catalogue)}
+    return tuple(_zone(e, catalogue, keys) for e in entries if e.name not in repeated)
 
 
-def _defaults(catalogue: Mapping[str, ZoneEntry], keys: Mapping[str, str]) -> tuple[ZoneEntry, ...]:
-    keyed = [entry for entry in catalogue.values() if entry.key in keys]
-    replaced = {entry.instead_of for entry in keyed}
-    usual = [e for e in catalogue.values() if e.default and not e.key and e.name not in replaced]
-    return (*usual, *keyed)
+def _contained(entry: ZoneEntry, catalogue: Mapping[str, ZoneEntry]) -> set[str]:
+    """The zones that say nothing besides this one: what it contains, and the zone whose place it takes."""
+    found: set[str] = set()
+    left = [entry]
+    while left:
+        inner = left.pop()
+        names = {*inner.contains, *filter(None, [inner.instead_of])} - found - {entry.name}
+        found |= names
+        left += [catalogue[name] for name in names if name in catalogue]
+    return found
 
 
 def _problem(name: str, catalogue: Mapping[str, ZoneEntry], keys: Mapping[str, str]) -> str:
@@ -175,23 +148,43 @@ def _problem(name: str, catalogue: Mapping[str, ZoneEntry], keys: Mapping[str, s
 
 def _zone(entry: ZoneEntry, catalogue: Mapping[str, ZoneEntry], keys: Mapping[str, str]) -> Zone:
     key = keys.get(entry.key, "")
-    meanings = {network: code.meant() for network, code in entry.codes.items()}
-    bits = {int(bit): code.meant() for bit, code in entry.bits.items()}
-    other = entry.other.meant() if entry.other else None
-    said = [*meanings.values(), *bits.values(), *filter(None, [other])]
+    codes = _codes(entry)
+    said = [*codes.meanings.values(), *codes.bits.values(), *filter(None, [codes.other])]
+    severities = [meaning.severity for meaning in said if meaning.severity]
     variants = (e for e in catalogue.values() if e.instead_of == entry.name)
     return Zone(
         name=entry.name,
-        origin=entry.zone.replace(_KEY, f"{key}."),
+        origin=entry.zone.replace(KEY, f"{key}."),
         kinds=entry.kinds,
-        codes=ZoneCodes(meanings, bits, entry.refused, entry.refused_bits, entry.not_listed, other),
+        codes=codes,
         proofs={kind: _proof(entry, kind) for kind in entry.kinds},
-        severity=worst_severity([meaning.severity for meaning in said]) or Severity.INFO,
+        severity=worst_severity(severities) or Severity.INFO,
         queries_a_day=entry.queries_a_day,
+        queries_a_second=entry.queries_a_second,
+        operator=entry.operator,
+        terms=entry.terms,
+        used_by=entry.used_by,
+        scope=entry.scope,
+        contains=entry.contains,
         delist=entry.delist,
         needs_key=entry.key,
         keyed_variant=next((e.key for e in variants), ""),
+        registration=entry.registration,
+        public_resolvers=entry.public_resolvers,
+        needs_attributable_resolver=entry.needs_attributable_resolver,
+        refused_rcodes=entry.refused_rcodes,
         key=key,
+    )
+
+
+def _codes(entry: ZoneEntry) -> ZoneCodes:
+    return ZoneCodes(
+        meanings={code: said.meant(entry.scope) for code, said in entry.codes.items()},
+        bits={int(bit): said.meant(entry.scope) for bit, said in entry.bits.items()},
+        refused=entry.refused,
+        refused_bits=entry.refused_bits,
+        not_listed=entry.not_listed,
+        other=entry.other.meant(entry.scope) if entry.other else None,
     )
 
 
@@ -204,3 +197,8 @@ def _proof(entry: ZoneEntry, kind: Kind) -> ProofEntries | None:
     if kind is Kind.DOMAIN:
         return ProofEntries(own.listed, own.clean)
     return ProofEntries(ip_address(own.listed), ip_address(own.clean))
+
+
+# Read at import: a broken file is a broken check, which the command line names, with file and line.
+built_in()
+dead()

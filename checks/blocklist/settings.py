@@ -4,39 +4,63 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from checks.blocklist.catalogue import ZoneEntry, built_in, chosen, merged
+from checks.blocklist.catalogue import built_in, chosen, merged, obituary
+from checks.blocklist.entries import OwnZoneEntry, ZoneEntry
 from monitor.check import Settings
 
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+
+
+def _living(zone: str) -> str:
+    if dead := obituary(zone.lower()):
+        raise ValueError(dead)
+    return zone
+
+
+def _living_entry(entry: OwnZoneEntry) -> OwnZoneEntry:
+    _living(entry.name)
+    return entry
 
 
 class BlocklistSettings(Settings):
     """Which zones to ask, and with what keys."""
 
     catalogue: Annotated[
-        tuple[ZoneEntry, ...],
-        Field(description="Zones besides the known ones, or in place of one of the same name."),
+        tuple[Annotated[OwnZoneEntry, AfterValidator(_living_entry)], ...],
+        Field(
+            description="Zones besides the known ones, or in place of one of the same name; each names its test "
+            "entries by kind, or null where it has none (it then never pages). Dead zones are errors."
+        ),
     ] = ()
     keys: dict[str, SecretStr] = Field(
         default_factory=dict,
-        description="Keys of zones that want one, such as spamhaus_dqs; best a reference.",
+        description="Keys of zones that want one, such as spamhaus_dqs or abusix; best a reference. A key alone "
+        "makes its zones be asked in place of the public ones.",
     )
     zones: Annotated[
-        tuple[str, ...] | None,
+        tuple[Annotated[str, AfterValidator(_living)], ...] | None,
         Field(
             min_length=1,
-            description="The zones to ask; those that most receivers use where left out.",
+            description="The zones to ask; those that most receivers use where left out. One that another of them "
+            "contains (sbl.spamhaus.org beside zen.spamhaus.org) is not asked: a listing counts once.",
         ),
     ] = None
 
     @field_validator("catalogue")
     @classmethod
-    def _each_once(cls, entries: tuple[ZoneEntry, ...]) -> tuple[ZoneEntry, ...]:
+    def _each_once(cls, entries: tuple[OwnZoneEntry, ...]) -> tuple[OwnZoneEntry, ...]:
         names = [entry.name for entry in entries]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"zone `{twice[0]}` is there twice")
+        known = merged(entries)
+        for entry in entries:
+            named = (*entry.contains, *filter(None, [entry.instead_of]))
+            if unknown := [name for name in named if name not in known]:
+                raise ValueError(
+                    f"zone `{entry.name}`: `{unknown[0][:80]}` is not in the catalogue"
+                )
         return entries
 
     @field_validator("keys")

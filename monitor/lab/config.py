@@ -11,6 +11,13 @@ from monitor.lab.ports import Ports
 from monitor.lab.scenario import Scenario
 from monitor.lab.scenario_file import merge
 
+# RFC 5782 §5: what every blocklist of the lab lists, and what it does not list.
+_PROOFS = {
+    "ip4": {"listed": "127.0.0.2", "clean": "127.0.0.1"},
+    "ip6": {"listed": "::ffff:7f00:2", "clean": "::ffff:7f00:1"},
+    "domain": {"listed": "test", "clean": "invalid"},
+}
+
 
 def write_configuration(
     scenario: Scenario, directory: Path, *, ports: Ports, listen: str, secrets: Mapping[str, str]
@@ -58,6 +65,7 @@ def _catalogue(scenario: Scenario) -> list[dict[str, Any]]:
         {
             "zone": zone,
             "kinds": list(blocklist.kinds),
+            "test": {kind: _PROOFS[kind] for kind in blocklist.kinds},
             "codes": {
                 str(code): {"meaning": meaning.meaning, "severity": meaning.severity}
                 for code, meaning in blocklist.codes.items()

@@ -11,7 +11,7 @@ from monitor.protocol.problem import quoted
 
 _ANSWERS = IPv4Network("127.0.0.0/8")  # RFC 5782 §2.1
 # Spamhaus, and many after it, answer so to whom they do not serve.
-_REFUSALS = IPv4Network("127.255.255.0/24")
+REFUSALS = IPv4Network("127.255.255.0/24")
 _REFUSAL_REASONS = {
     IPv4Address("127.255.255.252"): "the zone's name is wrong",
     IPv4Address("127.255.255.254"): "asked through a public or unidentified resolver",
@@ -184,7 +184,7 @@ def _in(address: IPv4Address, networks: Sequence[IPv4Network]) -> bool:
 
 
 def _refusal(address: IPv4Address, codes: ZoneCodes) -> str:
-    if address in _REFUSALS:
+    if address in REFUSALS:
         return f"{address}: {_REFUSAL_REASONS.get(address, 'refused')}"
     by_bits = address in _ADDING_UP and int(address) & 0xFF & codes.refused_bits
     if by_bits or _in(address, codes.refused):

@@ -1,18 +1,14 @@
 """Blocklists over time: proofs that are shared and renewed, limits, keys, the catalogue."""
 
 import asyncio
-import json
 from collections.abc import Sequence
-from ipaddress import IPv4Network, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from checks.blocklist.catalogue import built_in, chosen
-from checks.blocklist.entries import ZoneEntry
 from checks.blocklist.check import BlocklistCheck
 from checks.blocklist.settings import BlocklistSettings
 from monitor.check import DnsAnswer, DnsStatus, Question, SubjectState, worst_severity
@@ -27,10 +23,8 @@ from monitor.model import (
     LookState,
     MonitorTarget,
     Outcome,
-    Severity,
     Status,
 )
-from monitor.protocol.dnsbl import State, read
 from monitor.world.fake import FakeWorld
 
 SHARED = Path(__file__).parents[3] / "shared/conformance/blocklists/rspamd.json"
@@ -308,113 +302,12 @@ async def test_a_key_is_shown_nowhere() -> None:
 # --- which zones --------------------------------------------------------------------------------------
 
 
-def names(**settings: Any) -> list[str]:
-    made = BlocklistSettings.model_validate(settings)
-    keys = dict.fromkeys(made.keys, "key")
-    return [zone.name for zone in chosen(built_in(), made.zones, keys)]
-
-
-def test_a_dozen_zones_that_receivers_use_are_asked_unless_others_are_named() -> None:
-    usual = names()
-    assert {ZEN, "dbl.spamhaus.org", "b.barracudacentral.org", "bl.spamcop.net"} <= set(usual)
-    assert 10 <= len(usual) <= 13
-    assert names(zones=["bl.blocklist.de", ZEN, ZEN]) == ["bl.blocklist.de", ZEN]
-
-
-def test_a_key_alone_puts_the_keyed_zones_in_place_of_the_public_ones() -> None:
-    keyed = names(keys={"spamhaus_dqs": "k3y"})
-    assert {"zen.dq.spamhaus.net", "dbl.dq.spamhaus.net"} <= set(keyed)
-    assert not {ZEN, "dbl.spamhaus.org"} & set(keyed)
-
-
-@pytest.mark.parametrize(
-    ("settings", "problem"),
-    [
-        ({"zones": ["zen.spamhaus.og"]}, r"not in the catalogue \(did you mean 'zen.spamhaus.org'"),
-        ({"zones": ["zen.dq.spamhaus.net"]}, r"set keys\.spamhaus_dqs"),
-        ({"zones": []}, "at least 1 item"),
-        ({"keys": {"spamhaus": "x"}}, "no zone has the key `spamhaus`"),
-        ({"keys": {"abusix": "a b"}}, "the key abusix is no part of a domain name"),
-        ({"catalogue": [{"zone": "a.b", "kinds": ["ip5"]}]}, "'ip4', 'ip6' or 'domain'"),
-        ({"catalogue": [{"zone": "a.b", "kinds": ["ip4"], "bits": {3: {}}}]}, "1, 2, 4, 8"),
-        ({"catalogue": 2 * [{"zone": "a.b", "kinds": ["ip4"]}]}, "`a.b` is there twice"),
-        ({"catalogue": [{"zone": "a b", "kinds": ["ip4"]}]}, "should match pattern"),
-        ({"catalogue": [{"zone": "a.b", "kinds": []}]}, "at least 1 item"),
-        ({"catalogue": [{"zone": "a.b", "kinds": ["ip4"], "code": {}}]}, "not permitted"),
-    ],
-)
-def test_bad_settings_are_named(settings: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ValidationError, match=problem):
-        BlocklistSettings.model_validate(settings)
-
-
-# --- the catalogue ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", built_in())
-def test_every_fact_of_the_catalogue_has_a_source(name: str) -> None:
-    entry = built_in()[name]
-    assert entry.sources
-    assert entry.codes or entry.bits or entry.other, "no answer of it would mean anything"
-    assert bool(entry.key) is entry.zone.startswith("{key}.")
-    assert not entry.instead_of or entry.instead_of in built_in()
-
-
-@pytest.mark.parametrize("name", built_in())
-def test_no_answer_is_a_listing_and_a_refusal(name: str) -> None:
-    entry = built_in()[name]
-    for network in entry.codes:
-        assert network.subnet_of(IPv4Network("127.0.0.0/8"))
-        assert not any(network.subnet_of(n) for n in (*entry.refused, *entry.not_listed))
-    assert not any(bit & entry.refused_bits for bit in entry.bits)
-
-
-RSPAMD = [zone for zone in json.loads(SHARED.read_text()) if zone["zone"] in built_in()]
-
-
-@pytest.mark.parametrize("theirs", RSPAMD, ids=lambda zone: zone["name"])
-def test_answers_are_read_as_rspamd_reads_them(theirs: dict[str, Any]) -> None:
-    """Listed, blocked or no listing; where we differ, the catalogue says why."""
-    entry = built_in()[theirs["zone"]]
-    (zone,) = chosen(built_in(), [entry.name], {entry.key: "key"})
-    codes = {code: symbol for symbol, codes in theirs["codes"].items() for code in codes}
-    codes |= {f"127.0.0.{bit}": symbol for symbol, bit in theirs["bits"].items()}
-    # Where rspamd names no code, every answer is a listing to it.
-    codes = codes or {"127.0.0.2": theirs["name"]}
-    differing = {
-        code: symbol
-        for code, symbol in codes.items()
-        if read([code], zone.codes).state is not rspamd_state(symbol)
-    }
-    assert not differing or entry.differs
-
-
-def rspamd_state(symbol: str) -> State:
-    if "BLOCKED" in symbol or "PROHIBIT" in symbol:
-        return State.REFUSED
-    return State.CLEAN if symbol.startswith("RWL_") else State.LISTED
-
-
-def test_zones_that_page_weigh_more_than_all_others() -> None:
-    zones = chosen(built_in(), None, {})
-    assert {z.weight for z in zones if z.severity is Severity.CRITICAL} == {1.0}
-    assert sum(z.weight for z in zones if z.severity is not Severity.CRITICAL) < 1.0
-
-
 def test_a_domain_target_is_asked_in_domain_zones_only() -> None:
     fake = FakeWorld()
     outcome = asyncio.run(
         check(zones=["dbl.spamhaus.org", ZEN]).run(DomainTarget("example.com"), fake.world())
     )
     assert [look.subject for look in outcome.looks] == ["dbl.spamhaus.org"]
-
-
-def test_an_entry_of_the_configuration_takes_the_place_of_the_known_one() -> None:
-    own = {"zone": ZEN, "kinds": ["ip6"], "other": {"meaning": "x", "severity": "info"}}
-    entry = ZoneEntry.model_validate(own)
-    made = BlocklistCheck(BlocklistSettings(catalogue=(entry,), zones=(ZEN,)))
-    outcome = asyncio.run(made.run(address(), FakeWorld().world()))
-    assert outcome.failure == "no zone that is configured lists IPv4 addresses"
 
 
 # --- two kinds of targets -----------------------------------------------------------------------------
