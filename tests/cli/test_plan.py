@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from monitor.config.installed import installed_checks
 from monitor.config.load import load
 from tests.cli.commands import deliverability
 
-PROVED = "test: {ip4: {listed: 127.0.0.2, clean: 127.0.0.1}, domain: null}"
+IP4 = "ip4: {listed: 127.0.0.2, clean: 127.0.0.1}"
 MEANS = "other: {meaning: listed, severity: info}"
 TEXT = f"""\
 domains: [{{name: shop.example}}, {{name: news.example}}]
@@ -27,9 +28,9 @@ checks:
     interval: 30m
     zones: [few.example, hasty.example, many.example]
     catalogue:
-      - {{zone: few.example, kinds: [ip4], queries_a_day: 95, {PROVED}, {MEANS}}}
-      - {{zone: many.example, kinds: [ip4, domain], {PROVED}, {MEANS}, terms: Free for all.}}
-      - {{zone: hasty.example, kinds: [domain], queries_a_second: 0.1, {PROVED}, {MEANS}}}
+      - {{zone: few.example, kinds: [ip4], queries_a_day: 95, test: {{{IP4}}}, {MEANS}}}
+      - {{zone: many.example, kinds: [ip4, domain], test: {{{IP4}, domain: null}}, {MEANS}, terms: Free for all.}}
+      - {{zone: hasty.example, kinds: [domain], queries_a_second: 0.1, test: {{domain: null}}, {MEANS}}}
 """
 
 
@@ -89,7 +90,8 @@ def test_what_limits_leave_room_for(
 
 
 @pytest.mark.parametrize("width", [40, 80, 100, 120])
-def test_the_table_tells_all_at_every_width(width: int) -> None:
+def test_the_table_tells_all_at_every_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
     over = PartyPlan(
         check="blocklist",
         party="bl.spameatingmonkey.net",
@@ -102,7 +104,7 @@ def test_the_table_tells_all_at_every_width(width: int) -> None:
         terms="Free below 100,000 queries a day.",
     )
     stream = io.StringIO()
-    print_plan(Plan((), (over,)), stream, {"COLUMNS": str(width)})
+    print_plan(Plan((), (over,)), stream, os.environ)
     lines = stream.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     told = " ".join(" ".join(lines).split())
