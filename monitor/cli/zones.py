@@ -117,24 +117,7 @@ def zones(
         trials = _tried(catalogue, names, valid, every=every, seconds=timeout)
         _show_trials(trials, as_json=as_json)
         sys.exit(trials.exit_code)
-    living, dead = (
-        catalogue.named(names) if names else (list(catalogue.living()), list(catalogue.dead()))
-    )
-    if as_json:
-        from monitor.web.zones import dead_json, zone_json
-
-        found = {
-            "zones": [zone_json(*one) for one in living],
-            "dead": [dead_json(*one) for one in dead],
-        }
-        click.echo(json.dumps(found, indent=2))
-        return
-    from monitor.cli import zone_table
-
-    if names:
-        zone_table.print_details(living, dead, sys.stdout, os.environ)
-    else:
-        zone_table.print_list(living, len(dead), sys.stdout, os.environ)
+    _show_known(catalogue, names, as_json=as_json)
 
 
 def catalogue_of(config: "ValidConfig") -> Catalogue:
@@ -151,6 +134,26 @@ def catalogue_of(config: "ValidConfig") -> Catalogue:
     if not listed:
         raise Problem("no enabled check asks zones", bad_input=True)
     return Catalogue(jobs, listed)
+
+
+def _show_known(catalogue: Catalogue, names: Sequence[str], *, as_json: bool) -> None:
+    everything = (list(catalogue.living()), list(catalogue.dead()))
+    living, dead = catalogue.named(names) if names else everything
+    if as_json:
+        from monitor.web.zones import dead_json, zone_json
+
+        found = {
+            "zones": [zone_json(*one) for one in living],
+            "dead": [dead_json(*one) for one in dead],
+        }
+        click.echo(json.dumps(found, indent=2))
+        return
+    from monitor.cli import zone_table
+
+    if names:
+        zone_table.print_details(living, dead, sys.stdout, os.environ)
+    else:
+        zone_table.print_list(living, len(dead), sys.stdout, os.environ)
 
 
 def _tried(

@@ -11,7 +11,7 @@ from monitor.runner import Job
 from monitor.store.kept import Kept
 from monitor.web.backend import ListedZones, Snapshot
 from monitor.web.text import iso, one_line
-from monitor.web.view import State, worst_state
+from monitor.web.view import FindingView, State, result, worst_state
 
 
 class Proof(StrEnum):
@@ -60,8 +60,7 @@ def listed_zones(jobs: Sequence[Job]) -> tuple[ListedZones, ...]:
 
 def zone_views(snapshot: Snapshot) -> Iterator[ZoneView]:
     """Every living zone, those that are asked first."""
-    own = MonitorTarget().name
-    kept = {one.check: one for one in snapshot.kept if one.target == own}
+    kept = _own(snapshot)
     for listed in snapshot.zones:
         for facts in listed.living:
             if facts.standing is ZoneStanding.ASKED:
@@ -72,9 +71,13 @@ def zone_views(snapshot: Snapshot) -> Iterator[ZoneView]:
 
 @dataclass(frozen=True, slots=True)
 class ZonesPage:
-    """The zones as the page has them: those that are asked with the worst first, the others by standing."""
+    """The zones as the page has them: those that are asked with the worst first, the others by standing.
+
+    `findings` are those of the same checks that are about no zone: our resolver's part in it.
+    """
 
     state: State
+    findings: Sequence[FindingView]
     asked: Sequence[ZoneView]
     others: Mapping[ZoneStanding, Sequence[ZoneView]]
     dead: Sequence[DeadZone]
@@ -98,6 +101,7 @@ def zones_page(snapshot: Snapshot) -> ZonesPage:
     )
     return ZonesPage(
         state=worst_state(view.state for view in asked),
+        findings=list(_about_no_zone(snapshot)),
         asked=asked,
         others=by_standing,
         dead=[zone for listed in snapshot.zones for zone in listed.dead],
@@ -178,6 +182,21 @@ def dead_json(check: str, zone: DeadZone) -> dict[str, Any]:
         "sources": list(zone.sources),
         "notes": zone.notes,
     }
+
+
+def _own(snapshot: Snapshot) -> dict[str, Kept]:
+    """What is kept of each check on the monitor itself."""
+    own = MonitorTarget().name
+    return {one.check: one for one in snapshot.kept if one.target == own}
+
+
+def _about_no_zone(snapshot: Snapshot) -> Iterator[FindingView]:
+    kept = _own(snapshot)
+    for listed in snapshot.zones:
+        names = {facts.name for facts in listed.living}
+        if listed.check in kept:
+            found = result(kept[listed.check], snapshot).findings
+            yield from (finding for finding in found if finding.subject not in names)
 
 
 def _proved(check: str, facts: ZoneFacts, kept: Kept | None) -> ZoneView:

@@ -69,6 +69,19 @@ async def test_the_page_has_the_troubled_first_and_every_zone(client, backend):
     assert escape("Example <Lists>") in page
 
 
+async def test_our_resolvers_part_in_it_is_told_before_the_zones(client, backend):
+    blind = finding(
+        "blocklist.zones_blind", "warning", "2 zones do not serve us", "Ask through another"
+    )
+    backend.state = proved(
+        subject("resolver", blind), subject("zen.example.org", unknown_reason="(see `resolver`)")
+    )
+    async with client.get("/zones") as answer:
+        page = await answer.text()
+    assert page.index("2 zones do not serve us") < page.index("Asked now")
+    assert "Ask through another" in page
+
+
 async def test_without_a_check_that_asks_zones_there_are_none(client, backend):
     backend.state = replace(TROUBLED, zones=(), at=NOW)
     async with client.get("/zones") as answer:
