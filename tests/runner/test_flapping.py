@@ -3,7 +3,6 @@
 The real runner and store on a clock of their own; only the check is scripted.
 """
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -27,9 +26,16 @@ from monitor.model import (
 )
 from monitor.publish.meters import Meters
 from monitor.runner import Job, Runner
-from monitor.store.kept import REMEMBERED, REMEMBERED_SECONDS, STEADY_SECONDS, Course
+from monitor.store.kept import (
+    HOLD_SECONDS,
+    REMEMBERED,
+    REMEMBERED_SECONDS,
+    STEADY_SECONDS,
+    Course,
+)
 from monitor.store.store import Store
 from monitor.world.fake import FakeClock, FakeWorld
+from tests.runner.tasks import Tasks
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 START = 1_800_000_000.0
@@ -118,21 +124,21 @@ class Daemon:
     async def start(self) -> None:
         self.store = await Store.open(f"sqlite:///{self._path}", clock=self.clock)
         self.store.subscribe(self._changed)
+        self._tasks = Tasks()
+        self._runner = Runner(
+            store=self.store,
+            worlds=self.worlds,
+            clock=self.clock,
+            meters=Meters("test"),
+            count=lambda _check, _samples: None,
+            news=lambda _domain: None,
+            tasks=self._tasks,  # type: ignore[arg-type]
+        )
 
     async def look(self) -> None:
         """A sweep comes by; returns when all that it wants confirmed was looked at."""
-        async with asyncio.TaskGroup() as tasks:
-            runner = Runner(
-                store=self.store,
-                worlds=self.worlds,
-                clock=self.clock,
-                meters=Meters("test"),
-                count=lambda _check, _samples: None,
-                news=lambda _domain: None,
-                tasks=tasks,
-            )
-            runner.submit(self.job, self.target, due=0.0)
-        # The group has waited for every confirming look.
+        self._runner.submit(self.job, self.target, due=0.0)
+        await self._tasks.idle()
 
     async def watch(self, seconds: float, *, every: float = HOUR, restarts: bool = False) -> None:
         """Sweeps until `seconds` after the start."""
@@ -243,6 +249,22 @@ async def test_a_delisting_seen_once_counts_for_nothing(
     assert not watched.closed
 
 
+async def test_a_look_that_found_nothing_is_no_sighting_of_what_was_lost_from_sight(
+    daemon: Callable[..., Daemon],
+) -> None:
+    """It was to be cleared when the zone fell silent; what it says a week later is confirmed from the start."""
+    late = HOLD_SECONDS + 2 * DAY
+    script = iter((True, True, False))
+    watched = daemon(
+        lambda at, look: look < 4 if look <= 4 else None if at < late else next(script, False)
+    )
+    await watched.start()
+    await watched.watch(late, every=DAY)
+    assert len(watched.closed) == 1
+    await watched.watch(late + 2 * DAY, every=DAY)
+    assert len(watched.opened) == 1
+
+
 async def test_what_comes_back_after_days_does_not_flap_and_has_a_past(
     daemon: Callable[..., Daemon],
 ) -> None:
@@ -321,3 +343,13 @@ async def test_what_stays_open_stays_with_its_numbers(daemon: Callable[..., Daem
     assert kept is not None
     assert kept.subjects["zen"].samples == NUMBERS
     assert kept.subjects["zen"].known
+
+
+async def test_what_is_held_is_not_confirmed_at_each_sweep(daemon: Callable[..., Daemon]) -> None:
+    watched = daemon(until(3 * HOUR, lambda at, _look: at // HOUR % 2 == 0))
+    await watched.start()
+    await watched.watch(4 * HOUR)
+    looks = watched.check.looks
+    await watched.watch(7 * HOUR)
+    assert watched.open
+    assert watched.check.looks == looks + 3

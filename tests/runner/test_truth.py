@@ -4,16 +4,14 @@ The real runner, store and exposition; only the check is scripted. After every l
 against the whole history of what was seen. `TRUTH_SECONDS=600 pytest tests/runner/test_truth.py` looks longer.
 """
 
-import asyncio
 import os
 import random
 import time
 from collections import defaultdict
-from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -39,6 +37,7 @@ from monitor.store.kept import FLAPPING_SECONDS, HOLD_SECONDS, STEADY_SECONDS, K
 from monitor.store.records import Acceptance, ChangeKind, accept
 from monitor.store.store import Store
 from monitor.world.fake import FakeClock, FakeWorld
+from tests.runner.tasks import Tasks
 
 SECONDS = float(os.environ.get("TRUTH_SECONDS", "6"))
 TARGET = DomainTarget("example.com")
@@ -159,31 +158,6 @@ class Worlds:
 
     def confirming(self, check: str, how: Confirm) -> World:
         return replace(self.world, confirming=True)
-
-
-class Tasks:
-    """Stands for a task group, and knows when nothing is left to do."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    def create_task(self, work: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        return task
-
-    async def idle(self) -> None:
-        while self._tasks:
-            done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-            self._tasks -= done
-            for task in done:
-                task.result()
-
-    async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = set()
 
 
 class Daemon:
