@@ -36,7 +36,7 @@ def looks(
     `troubles` by the zone's name; a zone without trouble can be believed.
     """
     blamed = [zone for zone in zones if zone.name in troubles and troubles[zone.name].ours]
-    finding = _blind(zones, blamed, nameservers)
+    finding = _blind(zones, blamed, troubles, nameservers)
     if finding is None and shared(nameservers):
         # One that is silent says nothing of whom it refuses.
         spoke = [zone for zone in blamed if troubles[zone.name].state is not ZoneState.SILENT]
@@ -60,7 +60,10 @@ def _refuses_shared(zone: Zone) -> bool:
 
 
 def _blind(
-    zones: Sequence[Zone], blamed: Sequence[Zone], nameservers: Sequence[str]
+    zones: Sequence[Zone],
+    blamed: Sequence[Zone],
+    troubles: Mapping[str, Trouble],
+    nameservers: Sequence[str],
 ) -> Finding | None:
     """Most of what matters is unusable at once: so many zones do not fail together."""
     weight = sum(zone.weight for zone in zones)
@@ -70,8 +73,8 @@ def _blind(
     return Finding(
         "zones_blind",
         f"{len(blamed)} of {len(zones)} blocklists do not serve us through {through}: listings there go unseen",
-        fix=_through_another(blamed),
-        evidence=_names(blamed),
+        fix=f"{_either(_ways_to_be_served(blamed))}.",
+        evidence=", ".join(f"{zone.name} ({troubles[zone.name].state})" for zone in blamed),
     )
 
 
@@ -80,15 +83,25 @@ def _public(refusing: Sequence[Zone], nameservers: Sequence[str]) -> Finding:
         "resolver_public",
         f"We ask through a resolver that strangers share, {shared(nameservers)}, which these refuse: "
         f"{_names(refusing)}; listings there go unseen",
-        fix=_through_another(refusing),
+        fix=f"{_either(_ways_to_be_served(refusing))}.",
         evidence=_names(refusing),
     )
 
 
-def _through_another(zones: Sequence[Zone]) -> str:
+def _ways_to_be_served(zones: Sequence[Zone]) -> list[str]:
+    """What makes zones answer that refuse us, the least trouble first."""
     keys = dict.fromkeys(zone.keyed_variant for zone in zones if zone.keyed_variant)
-    free = [f"take the free key for {_key(key)}" for key in keys]
-    return f"{_either([*free, _OWN_RESOLVER])}."
+    free = [
+        f"take the free key for checks.blocklist.keys.{key}, whose zones then take the place of the public ones "
+        "and answer whatever resolver asks"
+        for key in keys
+    ]
+    registered = "".join(
+        f" (for {zone.name} register that address at {zone.registration})"
+        for zone in zones
+        if zone.registration
+    )
+    return [*free, f"{_OWN_RESOLVER}{registered}"]
 
 
 def _look(zone: Zone, trouble: Trouble | None, explained: Collection[str]) -> Look:
@@ -125,33 +138,19 @@ def _fix(zone: Zone, state: ZoneState) -> str:
     without = (
         f"leave it out: name under checks.blocklist.zones those that you want, without {zone.name}"
     )
+    terms = f" Its terms: {zone.terms}" if zone.terms else ""
     match state:
         case ZoneState.REFUSED if zone.needs_key:
             key = f"compare checks.blocklist.keys.{zone.needs_key} with what the operator's site shows of your account"
-            return f"{_either([key, without])}."
+            return f"{_either([key, without])}.{terms}"
         case ZoneState.LISTS_EVERYONE:
             return f"Wait until its operator has mended it; where that takes days, {without}."
         case ZoneState.SILENT:
-            ask = f"Ask it by hand (dig +short {_by_hand(zone)}). Where it answers elsewhere, {_OWN_RESOLVER}"
-            return f"{ask}; where it answers nobody, {without}."
+            ways = "; or ".join(_ways_to_be_served([zone]))
+            ask = f"Ask it by hand (dig +short {_by_hand(zone)})"
+            return f"{ask}. Where it answers elsewhere, {ways}; where it answers nobody, {without}."
         case _:
-            free = (
-                [f"take the free key for {_key(zone.keyed_variant)}"] if zone.keyed_variant else []
-            )
-            return f"{_either([*free, _OWN_RESOLVER, without])}."
-
-
-def _own_resolver(zone: Zone) -> str:
-    if not zone.registration:
-        return _OWN_RESOLVER
-    return f"{_OWN_RESOLVER}; that address must be registered at {zone.registration}"
-
-
-def _key(name: str) -> str:
-    return (
-        f"checks.blocklist.keys.{name}, whose zones then take the place of the public ones "
-        "and answer whatever resolver asks"
-    )
+            return f"{_either([*_ways_to_be_served([zone]), without])}.{terms}"
 
 
 def _by_hand(zone: Zone) -> str:
