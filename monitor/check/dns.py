@@ -42,7 +42,9 @@ class Signature:
     expiration: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    slots=True
+)  # not frozen: that would be a tenth of what a lookup in bulk costs; nobody changes one
 class DnsAnswer:
     """The answer to one question.
 
@@ -68,9 +70,7 @@ class DnsAnswer:
     def known(self) -> bool:
         """True where the answer tells something: records, or that there are none."""
         status = self.status
-        return (
-            status is DnsStatus.NXDOMAIN or status is DnsStatus.OK or status is DnsStatus.NODATA
-        )
+        return status is DnsStatus.NXDOMAIN or status is DnsStatus.OK or status is DnsStatus.NODATA
 
     @property
     def blindness(self) -> str:

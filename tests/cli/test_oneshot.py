@@ -25,9 +25,11 @@ async def test_a_look_asks_no_question_twice(
 
     ask = UdpChannel.ask
 
-    def counted(channel: UdpChannel, query: Sent, loop: asyncio.AbstractEventLoop) -> None:
+    def counted(
+        channel: UdpChannel, query: Sent, now: float, loop: asyncio.AbstractEventLoop
+    ) -> None:
         sent[str(channel.server), query.query.wire[2:].lower()] += 1
-        ask(channel, query, loop)
+        ask(channel, query, now, loop)
 
     monkeypatch.setattr(UdpChannel, "ask", counted)
     async with Lab(directory=tmp_path, listen=f"127.0.0.1:{free_port()}") as lab:

@@ -35,7 +35,7 @@ async def exchanged(
     channel = UdpChannel(server, deadlines, sockets=1)
     asked = _Awaited(query, seconds, read, loop.create_future())
     try:
-        channel.ask(asked, loop)
+        channel.ask(asked, loop.time(), loop)
         return await _response(asked)
     except TruncatedError:
         return await over_tcp(query, server, tcp_seconds, read)

@@ -101,8 +101,9 @@ class Flight(Sent):
         """Ask the first server."""
         self.started = True
         self._loop = loop
-        self._until = loop.time() + self._itinerary.seconds
-        self._ask_next()
+        now = loop.time()
+        self._until = now + self._itinerary.seconds
+        self._ask_next(now)
 
     def land(self, answer: DnsAnswer) -> None:
         """This is the answer: nothing more is asked."""
@@ -131,7 +132,7 @@ class Flight(Sent):
             if query.is_folded_by(wire) and not channel.keeps_case:
                 channel.folded += 1
                 self.forget()
-                self._ask(mixed=False)
+                self._ask(self._loop.time(), mixed=False)
             return  # forged or broken: the true one may follow (CVE-2023-29483)
         except TruncatedError:
             self.forget()
@@ -153,9 +154,9 @@ class Flight(Sent):
         """The server cannot be reached."""
         self._failed(self._broken(error))
 
-    def _ask_next(self) -> None:
+    def _ask_next(self, now: float) -> None:
         attempts = self._itinerary.attempts
-        while self._attempt < len(attempts) and self._loop.time() < self._until:
+        while self._attempt < len(attempts) and now < self._until:
             self._channel, _ = attempts[self._attempt]
             if self._tries is not None and self._tries[self._channel] <= 0:
                 self._attempt += 1
@@ -163,12 +164,12 @@ class Flight(Sent):
             if self._itinerary.tcp:
                 self._ask_over_tcp()
             else:
-                self._ask(mixed=self._channel.folded < _PROOFS_OF_FOLDING)
+                self._ask(now, mixed=self._channel.folded < _PROOFS_OF_FOLDING)
             return
         silence = failed(self.question, DnsStatus.TIMEOUT, self._itinerary.silence)
         self.land(self._failure or silence)
 
-    def _ask(self, *, mixed: bool) -> None:
+    def _ask(self, now: float, *, mixed: bool) -> None:
         try:
             self.query = query_for(self.question, self._itinerary.asking, mixed=mixed)
         except ValueError as error:  # it cannot be asked
@@ -176,7 +177,7 @@ class Flight(Sent):
             return
         self.seconds = self._itinerary.attempts[self._attempt][1]
         try:
-            self._channel.ask(self, self._loop)
+            self._channel.ask(self, now, self._loop)
         except OSError as error:
             self.forget()
             self.unreached(error)
@@ -188,7 +189,7 @@ class Flight(Sent):
         if failure.status is not DnsStatus.TIMEOUT and self._failure is None:
             self._failure = failure
         self._attempt += 1
-        self._ask_next()
+        self._ask_next(self._loop.time())
 
     def _ask_over_tcp(self) -> None:
         self._task = self._loop.create_task(self._over_tcp())

@@ -37,6 +37,10 @@ class Asking(Enum):
     AUTHORITATIVE = dns.flags.Flag(0)
     """An authoritative server's own: no recursion wanted."""
 
+    __hash__ = (
+        object.__hash__
+    )  # a template is looked up for each query; that of Enum is written in Python
+
 
 class Chance:
     """Random bytes of the system, drawn many at a time: a system call each would cost more than the query."""

@@ -3,11 +3,14 @@
 import asyncio
 import socket
 from collections import deque
-from contextlib import suppress
+
+import structlog
 
 from monitor.world.dns.nameserver import Nameserver
 from monitor.world.dns.pace import Deadlines, TokenBucket
 from monitor.world.dns.query import Query, random_id
+
+log = structlog.get_logger()
 
 SOCKETS = 16
 """A port is guessed among so many, and what arrives at once finds room: one socket's buffer holds a few hundred."""
@@ -82,13 +85,12 @@ class UdpChannel:
         self._pace = TokenBucket(_RATE, _BURST)
         self._held: deque[tuple[int, Sent]] = deque()
 
-    def ask(self, sent: Sent, loop: asyncio.AbstractEventLoop) -> None:
-        """Send the query as soon as the server's pace allows; its time begins then.
+    def ask(self, sent: Sent, now: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Send the query as soon as the server's pace allows; its time begins then. `now` is the loop's.
 
         Raises:
             OSError: the server cannot be reached.
         """
-        now = loop.time()
         wait = self._pace.take(now) if not self._held else 1.0
         if wait == 0.0:
             self._send(sent, now, loop)
@@ -164,8 +166,10 @@ class _Socket:
         while (key := query.wire[:2]) in waiting:
             query.wire = random_id() + query.wire[2:]
         self.queries += 1
-        with suppress(BlockingIOError):  # a full buffer: as if it had been lost on its way
+        try:
             self._socket.send(query.wire)
+        except BlockingIOError:  # a full buffer: as if it had been lost on its way
+            log.debug("dns.send_buffer_full")
         sent.home = waiting
         waiting[key] = sent
 
