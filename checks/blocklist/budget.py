@@ -40,26 +40,46 @@ async def due(
     zones: Sequence[Zone], target: AddressTarget | DomainTarget | NamedDomainTarget, world: World
 ) -> list[Zone]:
     """Those of the zones that may be asked about the target now."""
-    limited = any(_limits(zone) != Limits() for zone in zones)
-    urgency = await _urgency(target, world) if limited else Urgency.QUIET
-    granted = await world.budgets.take(target.name, asks(zones), urgency)
-    return [zone for zone in zones if zone.name in granted]
+    wanted = asks(zone for zone in zones if _limited(zone))
+    if not wanted:
+        return [*zones]
+    return await _allowed(zones, target.name, wanted, await _urgency(target, world), world)
 
 
 async def provable(zones: Sequence[Zone], kind: Kind, world: World) -> list[Zone]:
     """Those of the zones that may be asked about their test entries now."""
-    granted = await world.budgets.take(
-        CHECK,
-        [a for zone in zones for a in asks([zone], len(proof.test_entries(zone, kind)))],
-        Urgency.CERTAINTY,
-    )
-    return [zone for zone in zones if zone.name in granted]
+    return await _certain(zones, [len(proof.test_entries(zone, kind)) for zone in zones], world)
+
+
+async def readable(zones: Sequence[Zone], world: World) -> list[Zone]:
+    """Those of the zones that may be asked now for the text of a listing."""
+    return await _certain(zones, [1] * len(zones), world)
+
+
+async def _certain(zones: Sequence[Zone], questions: Sequence[int], world: World) -> list[Zone]:
+    wanted = [
+        asked
+        for zone, number in zip(zones, questions, strict=True)
+        for asked in asks([zone] if _limited(zone) else [], number)
+    ]
+    return await _allowed(zones, CHECK, wanted, Urgency.CERTAINTY, world) if wanted else [*zones]
+
+
+async def _allowed(
+    zones: Sequence[Zone], who: str, wanted: Sequence[Asks], urgency: Urgency, world: World
+) -> list[Zone]:
+    refused = {asked.party for asked in wanted} - await world.budgets.take(who, wanted, urgency)
+    return [zone for zone in zones if zone.name not in refused]
 
 
 def used_up(zone: Zone) -> Trouble:
     """Why a zone was not asked about its test entries."""
     number = f"{zone.queries_a_day:,} questions a day" if zone.queries_a_day else "few questions"
     return Trouble(ZoneState.UNKNOWN, f"it allows {number}, and no more now for its test entries")
+
+
+def _limited(zone: Zone) -> bool:
+    return zone.queries_a_day is not None or zone.queries_a_second is not None
 
 
 def _limits(zone: Zone) -> Limits:

@@ -235,6 +235,8 @@ class BlocklistCheck:
             for zone, answer in zip(zones, records, strict=True)
         }
         listing = [a for a in read_answers.values() if a.state == State.LISTED]
+        readable = await budget.readable([a.zone for a in listing], world)
+        listing = [a for a in listing if a.zone in readable]
         texts = await world.dns.ask_many([Question(a.answer.question.name, "TXT") for a in listing])
         for said, text in zip(listing, texts, strict=True):
             read_answers[said.zone.name] = said.with_text(text.records)

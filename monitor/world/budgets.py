@@ -153,7 +153,9 @@ class PacedBudgets:
         return eagerness(self._wait(party, who, urgency), party.usual)
 
     def _allows(self, day: _Day, asks: Asks, a_day: int, eager: float | None) -> bool:
-        count = day.counts.setdefault(asks.party, _Count(0, 0))
+        count = day.counts.get(asks.party)
+        if count is None:
+            count = day.counts[asks.party] = _Count(0, 0)
         passed = self._clock.now() / DAY - day.number
         # Where a second's turn is long in coming, those get it who were put off before.
         patience = PATIENCE * (1.0 if eager is None else eager)
@@ -189,7 +191,9 @@ class PacedBudgets:
         return now if pace is None else pace.free_at(now, asks.questions)
 
     def _party(self, asks: Asks) -> _Party:
-        party = self._parties.setdefault(asks.party, _Party())
+        party = self._parties.get(asks.party)
+        if party is None:
+            party = self._parties[asks.party] = _Party()
         a_second = asks.limits.a_second
         if a_second is None:
             party.pace = None

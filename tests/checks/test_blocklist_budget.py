@@ -94,6 +94,16 @@ async def test_a_zone_that_allows_no_more_for_its_proof_is_unknown_and_not_asked
     assert "2 questions a day" in seen.reason
 
 
+async def test_what_is_asked_is_what_counts() -> None:
+    """Proofs and the texts of listings too; what the zone allows is never exceeded by them."""
+    fake, made = FakeWorld(a=LISTED), check(queries_a_day=60)
+    for _ in range(100):
+        await look(made, fake, address(10), confirming=True)
+        fake.clock.advance(60)
+    assert len(fake.asked) == 60
+    assert any(question.rtype == "TXT" for question in fake.asked)
+
+
 async def test_a_listing_is_confirmed_although_the_day_is_used_up() -> None:
     fake, made = FakeWorld(a=LISTED), check(queries_a_day=200)
     while (await look(made, fake, address(10))).state is LookState.KNOWN:
@@ -138,8 +148,8 @@ async def test_who_sends_much_comes_before_who_does_not() -> None:
 
 async def test_without_limits_nobody_asks_who_is_urgent() -> None:
     fake = Recording(a=PROVED)
-    await look(check(), fake, QUIET)
-    assert fake.taken[-1] == (QUIET.name, Urgency.QUIET)
+    assert (await look(check(), fake, QUIET)).state is LookState.KNOWN
+    assert not fake.taken
     assert not fake.read
 
 
