@@ -28,7 +28,7 @@ class Zone:
         queries_a_day, queries_a_second: what free use allows; None where no number is known.
         terms: who may use it free of charge; used_by: which receivers care. Sentences, "" where unknown.
         scope: what one listing is about, where no code says otherwise (`Meaning.scope`).
-        contains: zones whose listings it repeats.
+        contains: zones whose listings it repeats, those within them too.
         needs_key: the name of the key that it is asked with; keyed_variant: that of its keyed twin.
         registration: where the resolver's address must be registered; "" where that is not asked for.
         public_resolvers: `refused`, `answered` or `unknown`.
@@ -165,7 +165,7 @@ def _zone(entry: ZoneEntry, catalogue: Mapping[str, ZoneEntry], keys: Mapping[st
         terms=entry.terms,
         used_by=entry.used_by,
         scope=entry.scope,
-        contains=entry.contains,
+        contains=tuple(sorted(_contained(entry, catalogue))),
         delist=entry.delist,
         needs_key=entry.key,
         keyed_variant=next((e.key for e in variants), ""),

@@ -102,7 +102,7 @@ def test_an_entry_says_all_that_a_person_needs(name: str) -> None:
     assert entry.used_by.endswith(".")
     assert entry.terms.endswith(".")
     assert re.fullmatch(r"https://[a-z0-9.-]+/\S*", entry.delist)
-    assert entry.scope or not {Kind.IPV4, Kind.DOMAIN} - set(entry.kinds) or len(entry.kinds) > 1
+    assert entry.scope or {Kind.IPV4, Kind.DOMAIN} <= set(entry.kinds)
     assert not obituary(name)
     for other in (*entry.contains, *filter(None, [entry.instead_of])):
         assert set(built_in()[other].kinds) <= set(entry.kinds)
