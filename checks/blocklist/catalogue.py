@@ -93,8 +93,7 @@ def obituary(name: str) -> str:
     entry = next((entry for entry in dead() if entry.names(name)), None)
     if entry is None:
         return ""
-    since = entry.since if entry.since.startswith("before") else f"since {entry.since}"
-    return f"zone `{name}` is dead {since}: it {entry.does}; leave it out"
+    return f"zone `{name}` has been dead since {entry.since}: it {entry.does}; leave it out"
 
 
 def merged(additions: Sequence[ZoneEntry]) -> dict[str, ZoneEntry]:

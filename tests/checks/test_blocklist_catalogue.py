@@ -158,11 +158,11 @@ def test_whitelists_and_scores_are_no_findings(name: str, answer: str) -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("dnsbl.sorbs.net", "is dead since 2024-06-05: it is empty"),
-        ("new.spam.dnsbl.sorbs.net", "is dead since 2024-06-05"),
-        ("SORBS.net", "is dead since 2024-06-05"),
-        ("bl.spamcannibal.org", "is dead since 2019-05-30: it lists everybody"),
-        ("db.wpbl.info", "is dead before 2025-07"),
+        ("dnsbl.sorbs.net", "has been dead since 2024-06-05: it is empty"),
+        ("new.spam.dnsbl.sorbs.net", "has been dead since 2024-06-05"),
+        ("SORBS.net", "has been dead since 2024-06-05"),
+        ("bl.spamcannibal.org", "has been dead since 2019-05-30: it lists everybody"),
+        ("db.wpbl.info", "has been dead since before 2025-07: it is switched off"),
     ],
 )
 def test_to_ask_a_dead_zone_is_an_error_that_says_since_when_and_what_it_does(
@@ -266,7 +266,7 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors) as raised:
         load(tmp_path / "c.yaml", {}, installed_checks())
     assert [(error.line, error.message[:40]) for error in raised.value.errors] == [
-        (6, "zone `dnsbl.sorbs.net` is dead since 202"),
+        (6, "zone `dnsbl.sorbs.net` has been dead sinc"),
         (9, "zone `b.example` has no test entries for"),
         (17, "must be 'page', 'ticket', 'info' or 'nev"),
     ]
