@@ -14,6 +14,7 @@ from monitor.lab import Lab
 from monitor.world.budgets import PacedBudgets
 from monitor.world.build import Worlds, build_world
 from monitor.world.clock import SystemClock
+from monitor.world.dns.nameserver import Nameserver
 from monitor.world.fake import FakeWorld
 
 
@@ -147,6 +148,19 @@ async def test_a_confirming_look_is_marked_and_takes_the_way_asked_for(worlds: W
         answer = await world.dns.ask("shop.example", "MX")
         assert answer.status is DnsStatus.OK
     assert not worlds.normal("dmarc").confirming
+
+
+@pytest.mark.parametrize("others", [(), ("127.0.0.2",)], ids=["one nameserver", "two"])
+async def test_another_resolver_is_asked_where_there_is_one(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch, others: tuple[str, ...]
+) -> None:
+    """What zones proved through one resolver does not count through another; no other is no other way."""
+    several = (*worlds.resolver.nameservers, *map(Nameserver.parse, others))
+    monkeypatch.setattr(worlds.resolver, "nameservers", several)
+    worlds.normal("blocklist").memory.put("through", "ours", 60)
+    world = worlds.confirming("blocklist", Confirm.OTHER_RESOLVER)
+    assert world.memory.get("through") == (None if others else "ours")
+    assert worlds.confirming("blocklist", Confirm.AGAIN).memory.get("through") == "ours"
 
 
 async def test_a_check_has_its_own_memory_that_its_looks_share(worlds: Worlds) -> None:
