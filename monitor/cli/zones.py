@@ -99,7 +99,7 @@ def zones(
     timeout: float,
     as_json: bool,
 ) -> None:
-    """List the blocklist zones that are known, tell all of some, or ask them now.
+    """List the blocklist zones, tell all of one, or ask them now.
 
     --test exits 0 where all are usable, 1 where some are not, and 3 where that could be told of none, as
     monitoring plugins do.
