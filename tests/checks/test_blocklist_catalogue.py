@@ -266,7 +266,7 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors) as raised:
         load(tmp_path / "c.yaml", {}, installed_checks())
     assert [(error.line, error.message[:40]) for error in raised.value.errors] == [
-        (6, "zone `dnsbl.sorbs.net` has been dead sinc"),
+        (6, "zone `dnsbl.sorbs.net` has been dead sin"),
         (9, "zone `b.example` has no test entries for"),
         (17, "must be 'page', 'ticket', 'info' or 'nev"),
     ]
