@@ -96,6 +96,7 @@ class PacedBudgets:
         self._ledger = ledger or NoLedger()
         # Of a process before us we know how often it asked today, not when it did so last.
         self._asked_until = -inf if ledger is None else clock.monotonic()
+        self._last_minute = 0
         self._days: dict[int, _Day] = {}
         self._parties: dict[str, _Party] = {}
 
@@ -210,4 +211,8 @@ class PacedBudgets:
         return weighed(urgency, (minute - last) * _MINUTE)
 
     def _minute(self) -> int:
-        return int(self._clock.monotonic() // _MINUTE)
+        minute = int(self._clock.monotonic() // _MINUTE)
+        if minute != self._last_minute:
+            # One object for all that is remembered of a minute: there may be a million turns.
+            self._last_minute = minute
+        return self._last_minute
