@@ -6,7 +6,8 @@ from ipaddress import ip_address
 
 from monitor.config import names
 from monitor.config.valid import ValidConfig
-from monitor.inventory.discovery import Discovery, Permit
+from monitor.inventory.discovery import Discovery
+from monitor.inventory.permits import Permit
 from monitor.inventory.ranges import (
     Network,
     is_documentation,

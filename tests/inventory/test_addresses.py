@@ -134,10 +134,11 @@ CASES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
             "txt": {
                 "example.com": "v=spf1 include:sendgrid.net include:_spf.example.com -all",
                 "sendgrid.net": "v=spf1 ip4:167.89.0.0/17 ip4:1.1.1.1 -all",
-                "_spf.example.com": "v=spf1 ip4:1.1.1.2 -all",
+                "_spf.example.com": "v=spf1 include:amazonses.com ip4:1.1.1.2 -all",
+                "amazonses.com": "v=spf1 ip4:1.1.1.3 -all",
             }
         },
-        [],
+        ["1.1.1.2 example.com sends"],
     ),
     "addresses that receivers never see are left out, those of examples only where declared": (
         DOMAIN + "senders: [{name: mta, domains: [example.com], addresses: [192.0.2.1, 10.0.0.1,"

@@ -152,6 +152,55 @@ async def test_what_is_a_platforms_or_a_messages_permits_nothing_of_ours(term: s
     assert (found.permits, found.hosts) == ((), {})
 
 
+async def test_own_records_behind_includes_and_redirects_are_read_as_own() -> None:
+    """With what the include says of a match, and no further than there are lookups; an alias leads elsewhere."""
+    world = FakeWorld(
+        txt={
+            "example.com": (
+                "v=spf1 include:_spf.Example.com ?include:b.example.com include:alias.example.com"
+                " include:%{i}.example.com redirect=c.example.com"
+            ),
+            "_spf.example.com": "v=spf1 a mx:example.com -ip4:1.1.1.2 include:example.com -all",
+            "b.example.com": "v=spf1 ip4:1.1.1.3 ~all",
+            "c.example.com": "v=spf1 ip4:1.1.1.4 include:missing.example.com -all",
+            "flat.platform.example": "v=spf1 ip4:4.4.4.4 -all",
+        },
+        cname={"alias.example.com": "flat.platform.example"},
+        a={"_spf.example.com": "1.1.1.1", "mx.example.com": "1.1.1.9"},
+        mx={"example.com": "1 mx.example.com"},
+    )
+    found = await discover("example.com", world, NOW)
+    assert found
+    assert found.permits == (
+        Permit("a:_spf.example.com", True, ("1.1.1.1/32",)),
+        Permit("mx:example.com", True, ("1.1.1.9/32",)),
+        Permit("ip4:1.1.1.2", False, ("1.1.1.2/32",)),
+        Permit("ip4:1.1.1.3", False, ("1.1.1.3/32",)),
+        Permit("ip4:1.1.1.4", True, ("1.1.1.4/32",)),
+    )
+
+
+async def test_an_own_include_that_is_not_answered_loses_nothing() -> None:
+    records = {
+        "example.com": "v=spf1 include:_spf.example.com ip4:1.1.1.1 -all",
+        "_spf.example.com": "v=spf1 ip4:1.1.1.2 -all",
+    }
+    before = await discover("example.com", FakeWorld(txt=records), NOW)
+    world = FakeWorld(txt=records, fail={"_spf.example.com": "timeout"})
+    found = await discover("example.com", world, NOW, previous=before)
+    assert found
+    assert {permit.term for permit in found.permits} == {"ip4:1.1.1.1", "ip4:1.1.1.2"}
+
+
+async def test_own_includes_are_followed_as_far_as_receivers_follow_them() -> None:
+    chain = {f"s{n}.example.com": f"v=spf1 include:s{n + 1}.example.com -all" for n in range(30)}
+    world = FakeWorld(txt={"example.com": "v=spf1 include:s0.example.com -all", **chain})
+    found = await discover("example.com", world, NOW)
+    assert found
+    assert found.left_out == ("11 own includes of SPF: the first 10 count",)
+    assert len(world.asked) == 12
+
+
 async def test_declared_names_are_resolved() -> None:
     world = FakeWorld(a={"mta1.example.com": "8.8.8.8", "relay.example.com": ["1.1.1.1"]})
     declared = ("mta1.example.com", "relay.example.com", "gone.example.com", "9.9.9.9")
