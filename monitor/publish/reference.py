@@ -47,6 +47,8 @@ CONFIRMED = {
     Confirm.NONE: "counts at once",
 }
 
+CLEARING = "; so is what went, and what comes back within a day stays open until it was gone for hours"
+
 WORDS = {
     "string": "text",
     "boolean": "true or false",
@@ -113,7 +115,7 @@ def _findings(abouts: Iterable[About]) -> Iterator[str]:
         yield f"## {about.title} (`{about.name}`)\n"
         yield (
             f"Looks at {_looked_at(about)} every {_duration(about.interval)}. "
-            f"What got worse {CONFIRMED[about.confirm]}.\n"
+            f"What got worse {CONFIRMED[about.confirm]}{CLEARING if about.confirms_clearing else ''}.\n"
         )
         drift = set(about.drift_codes.values())
         rows = [
