@@ -47,7 +47,9 @@ CONFIRMED = {
     Confirm.NONE: "counts at once",
 }
 
-CLEARING = "; so is what went, and what comes back within a day stays open until it was gone for hours"
+CLEARING = (
+    "; so is what went, and what comes back within a day stays open until it was gone for hours"
+)
 
 WORDS = {
     "string": "text",
