@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import structlog
 
-from checks.blocklist import budget, evaluate, neighbours, zone_looks
+from checks.blocklist import budget, evaluate, known_listings, zone_looks
 from checks.blocklist.catalogue import Zone, chosen, merged
 from checks.blocklist.evaluate import Answered
 from checks.blocklist.listing import Listing
@@ -43,9 +43,6 @@ from monitor.model import (
 from monitor.protocol.dnsbl import Kind, State, kind_of, query_name, read
 
 log = structlog.get_logger()
-
-FRESH_SECONDS = 10.0
-"""A listing is confirmed only by a zone that behaved just now: it may have begun to list everyone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +155,9 @@ class BlocklistCheck:
     async def _look_at_zones(self, world: World) -> Outcome:
         """A look at every zone itself, by the proofs of all its kinds, and at our resolver."""
         kinds = [kind for kind in Kind if self._of_kind(kind)]
+        since = world.clock.monotonic() if world.confirming else float("-inf")
         proved = await asyncio.gather(
-            *(
-                self._prover.prove(self._of_kind(kind), kind, world, again=world.confirming)
-                for kind in kinds
-            )
+            *(self._prover.prove(self._of_kind(kind), kind, world, since=since) for kind in kinds)
         )
         troubles: dict[str, Trouble] = {}
         tested: Counter[str] = Counter()
@@ -264,8 +259,22 @@ class BlocklistCheck:
         tested: Counter[str],
         world: World,
     ) -> None:
-        listing = [a.zone for a in answers.values() if a.state == State.LISTED]
-        fresh, more = await self._prover.prove(listing, asked.kind, world, no_older=FRESH_SECONDS)
+        """A listing counts, and its end does, only if its zone still behaves after it said so.
+
+        It may have begun to list everyone, or nobody.
+        """
+        name = str(asked.subject)
+        news = [
+            said.zone
+            for said in answers.values()
+            if said.state == State.LISTED
+            or (
+                said.state == State.CLEAN
+                and known_listings.is_listed(name, asked.domain, said.zone.name, world)
+            )
+        ]
+        since = world.clock.monotonic()
+        fresh, more = await self._prover.prove(news, asked.kind, world, since=since)
         proofs.update(fresh)
         tested.update(more)
 
@@ -278,7 +287,7 @@ def _look(asked: _Asked, zone: Zone, proof: Proof, said: Answered | None, world:
         return Look.not_due(zone.name, weight=zone.weight)
     besides = ""
     if said.state == State.LISTED and not isinstance(asked.subject, str):
-        besides = neighbours.told(asked.subject, asked.domain, zone.name, world)
+        besides = known_listings.in_range(asked.subject, asked.domain, zone.name, world)
     return evaluate.known(said, asked.subject, sends=asked.sends, besides=besides)
 
 

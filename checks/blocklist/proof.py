@@ -38,8 +38,8 @@ class Trouble:
 class Proof:
     """What a zone's test entries of one kind showed.
 
-    `trouble` is None where the zone can be believed. `at` and `until` are monotonic seconds; `failures` is
-    how often in a row it could not be believed.
+    `trouble` is None where the zone can be believed. `at` is when it was asked, `until` when it is to be asked
+    again, both in monotonic seconds; `failures` is how often in a row it could not be believed.
     """
 
     trouble: Trouble | None
@@ -52,23 +52,18 @@ class Proof:
         """Whether the zone can be believed."""
         return self.trouble is None
 
-    def stale(self, now: float, *, no_older: float, again: bool) -> bool:
-        """Whether the zone is to be asked: a good proof is older than `no_older`, a bad one has had its time.
-
-        `again`: whoever confirms a bad one does not wait for that.
-        """
-        if now >= self.until:
-            return True
-        return now - self.at > no_older if self.good else again and now > self.at
+    def holds(self, now: float, since: float) -> bool:
+        """Whether the zone need not be asked: its time has not come, and it was asked after `since`."""
+        return since <= self.at and now < self.until
 
 
-def next_proof(previous: Proof | None, trouble: Trouble | None, now: float) -> Proof:
+def next_proof(previous: Proof | None, trouble: Trouble | None, *, at: float, now: float) -> Proof:
     """A good proof holds for hours; after a bad one the zone is asked again soon, then less and less."""
     if trouble is None:
-        return Proof(None, now, now + GOOD_SECONDS)
+        return Proof(None, at, now + GOOD_SECONDS)
     failures = (previous.failures if previous else 0) + 1
     seconds = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16))
-    return Proof(trouble, now, now + seconds, failures)
+    return Proof(trouble, at, now + seconds, failures)
 
 
 def stranger(kind: Kind) -> Address | str:

@@ -33,21 +33,18 @@ class Prover:
         kind: Kind,
         world: World,
         *,
-        no_older: float = proof.GOOD_SECONDS,
-        again: bool = False,
+        since: float = float("-inf"),
     ) -> tuple[dict[str, Proof], Counter[str]]:
         """The proofs by zone, and how often each was asked now.
 
-        Good proofs are not older than `no_older` seconds; `again`: bad ones are from now.
+        `since` (monotonic seconds): zones were asked after it, however good or bad they were before.
         """
-        stale = _stale(zones, kind, world, no_older=no_older, again=again)
         asked: Counter[str] = Counter()
-        if stale:
+        if _stale(zones, kind, world, since):
             async with self._asking[kind]:
                 # Somebody else may have asked while we waited.
-                stale = _stale(stale, kind, world, no_older=no_older, again=again)
-                asked = await self._ask(stale, kind, world)
-        return {zone.name: _kept(zone, kind, world) for zone in zones}, asked
+                asked = await self._ask(_stale(zones, kind, world, since), kind, world)
+        return {zone.name: _proved(zone, kind, world, since) for zone in zones}, asked
 
     def doubt(self, zone: Zone, kind: Kind, trouble: Trouble, world: World) -> None:
         """Remember that a zone that had proved itself now refuses, is silent or talks nonsense."""
@@ -65,23 +62,27 @@ class Prover:
 
     async def _ask(self, zones: Sequence[Zone], kind: Kind, world: World) -> Counter[str]:
         asked: Counter[str] = Counter()
-        every, zones = zones, await budget.provable(zones, kind, world)
-        for zone in every:
-            if zone not in zones:
-                self._keep(zone, kind, budget.used_up(zone), world)
-        entries = {zone.name: proof.test_entries(zone, kind) for zone in zones}
-        questions = [q for zone in zones for q in proof.questions(zone, entries[zone.name])]
-        answers = iter(await world.dns.ask_many(questions) if questions else [])
+        allowed = await budget.provable(zones, kind, world)
         for zone in zones:
+            if zone not in allowed and not _is_proved(zone, kind, world):
+                self._keep(zone, kind, budget.used_up(zone), world)
+        at = world.clock.monotonic()
+        entries = {zone.name: proof.test_entries(zone, kind) for zone in allowed}
+        questions = [q for zone in allowed for q in proof.questions(zone, entries[zone.name])]
+        answers = iter(await world.dns.ask_many(questions) if questions else [])
+        for zone in allowed:
             own = [next(answers) for _ in entries[zone.name]]
             asked[zone.name] = len(own)
-            self._keep(zone, kind, proof.trouble(zone, entries[zone.name], own), world)
+            self._keep(zone, kind, proof.trouble(zone, entries[zone.name], own), world, at=at)
         return asked
 
     @staticmethod
-    def _keep(zone: Zone, kind: Kind, trouble: Trouble | None, world: World) -> None:
+    def _keep(
+        zone: Zone, kind: Kind, trouble: Trouble | None, world: World, *, at: float | None = None
+    ) -> None:
         previous = _proof(zone, kind, world)
-        new = proof.next_proof(previous, trouble, world.clock.monotonic())
+        now = world.clock.monotonic()
+        new = proof.next_proof(previous, trouble, at=now if at is None else at, now=now)
         world.memory.put(_key(zone, kind), new, _REMEMBERED)
         if trouble and (previous is None or previous.good):
             log.warning(
@@ -95,16 +96,15 @@ class Prover:
             log.info("blocklist.zone_usable", zone=zone.name, kind=kind.value)
 
 
-def _stale(
-    zones: Sequence[Zone], kind: Kind, world: World, *, no_older: float, again: bool
-) -> list[Zone]:
+def _stale(zones: Sequence[Zone], kind: Kind, world: World, since: float) -> list[Zone]:
     now = world.clock.monotonic()
     proofs = ((zone, _proof(zone, kind, world)) for zone in zones)
-    return [
-        zone
-        for zone, kept in proofs
-        if kept is None or kept.stale(now, no_older=no_older, again=again)
-    ]
+    return [zone for zone, kept in proofs if kept is None or not kept.holds(now, since)]
+
+
+def _is_proved(zone: Zone, kind: Kind, world: World) -> bool:
+    kept = _proof(zone, kind, world)
+    return kept is not None and kept.good and kept.holds(world.clock.monotonic(), kept.at)
 
 
 def _key(zone: Zone, kind: Kind) -> str:
@@ -116,8 +116,12 @@ def _proof(zone: Zone, kind: Kind, world: World) -> Proof | None:
     return kept if isinstance(kept, Proof) else None
 
 
-def _kept(zone: Zone, kind: Kind, world: World) -> Proof:
+def _proved(zone: Zone, kind: Kind, world: World, since: float) -> Proof:
     kept = _proof(zone, kind, world)
-    # The memory is bounded: with very many zones it may have dropped what was just put there.
-    forgotten = Trouble(ZoneState.UNKNOWN, "its proof was forgotten")
-    return kept or Proof(forgotten, at=0.0, until=0.0)
+    if kept is None:
+        # The memory is bounded: with very many zones it may have dropped what was just put there.
+        return Proof(Trouble(ZoneState.UNKNOWN, "its proof was forgotten"), at=0.0, until=0.0)
+    if kept.good and kept.at < since:
+        # It holds for others; whoever needs a fresh one could not have it.
+        return Proof(budget.used_up(zone), at=kept.at, until=kept.until)
+    return kept
