@@ -68,6 +68,7 @@ class Resolver:
         self._queue: deque[_Queued] = deque()
         self._batches: deque[_Batch] = deque()
         self._serving = False
+        self._closed = False
         self._deadlines = Deadlines()
         self._channels = tuple(UdpChannel(each, self._deadlines) for each in self.nameservers)
         self._route = self._way(self._channels)
@@ -115,7 +116,8 @@ class Resolver:
         return self._unchecked[route]
 
     async def aclose(self) -> None:
-        """Give up on what is in flight: its answers are errors."""
+        """Give up on what is in flight, and on what comes later: the answers are errors."""
+        self._closed = True
         for route in (self._route, self._other, *self._unchecked.values()):
             for flight in list(route.flights.values()):
                 flight.land(failed(flight.question, DnsStatus.ERROR, _CLOSED))
@@ -140,7 +142,9 @@ class Resolver:
 
     def _begin(self, flight: Flight) -> None:
         loop = asyncio.get_running_loop()
-        if not self._channels:
+        if self._closed:
+            flight.land(failed(flight.question, DnsStatus.ERROR, _CLOSED))
+        elif not self._channels:
             flight.land(failed(flight.question, DnsStatus.ERROR, _NO_NAMESERVER))
         elif self._free > 0:
             self._free -= 1

@@ -1,0 +1,230 @@
+"""Many questions at once to one server: what goes out cannot be guessed, what comes in cannot do harm."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+from dns.message import Message
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.check import DnsAnswer, DnsStatus, Question
+from monitor.world.clock import SystemClock
+from monitor.world.dns import udp
+from monitor.world.dns.flight import Flight, Itinerary
+from monitor.world.dns.nameserver import Nameserver
+from monitor.world.dns.pace import Deadlines, TokenBucket
+from monitor.world.dns.query import Asking
+from monitor.world.dns.resolver import Resolver
+from monitor.world.dns.udp import UdpChannel
+
+TRUE, FORGED = "192.0.2.1", "192.0.2.66"
+Answers = Callable[[Message, tuple[str, int]], list[bytes]]
+
+
+def answer(query: Message, address: str = TRUE, *, folded: bool = False) -> bytes:
+    response = dns.message.make_response(query, recursion_available=True)
+    if folded:
+        small = query.question[0].name.canonicalize()
+        response.question = [dns.rrset.RRset(small, query.question[0].rdclass, query.question[0].rdtype)]
+    owner = response.question[0].name
+    response.answer = [dns.rrset.from_text(owner, 60, "IN", "A", address)]
+    return response.to_wire()
+
+
+@contextmanager
+def server(answers: Answers) -> Iterator[SimpleNamespace]:
+    """A nameserver; `seen` has (name as it was asked, port, id) of every query."""
+    there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    there.bind(("127.0.0.1", 0))
+    seen: list[tuple[str, int, int]] = []
+
+    def readable() -> None:
+        wire, sender = there.recvfrom(4096)
+        query = dns.message.from_wire(wire)
+        seen.append((query.question[0].name.to_text(omit_final_dot=True), sender[1], query.id))
+        for reply in answers(query, sender):
+            there.sendto(reply, sender)
+
+    loop = asyncio.get_running_loop()
+    loop.add_reader(there, readable)
+    try:
+        yield SimpleNamespace(seen=seen, port=there.getsockname()[1])
+    finally:
+        loop.remove_reader(there)
+        there.close()
+
+
+def client(port: int, seconds: float = 2.0) -> Resolver:
+    return Resolver(clock=SystemClock(), nameservers=[f"127.0.0.1:{port}"], timeout=seconds)
+
+
+def names(number: int) -> list[Question]:
+    return [Question(f"long-name-with-letters-{n}.example", "A") for n in range(number)]
+
+
+async def test_ports_ids_and_letters_are_random() -> None:
+    with server(lambda query, _: [answer(query)]) as there:
+        resolver = client(there.port)
+        answers = await resolver.ask_many(names(300))
+        await resolver.aclose()
+    assert {a.records for a in answers} == {(TRUE,)}
+    assert len({port for _, port, _ in there.seen}) == udp.SOCKETS
+    assert len({number for *_, number in there.seen}) > 250
+    assert sum(name != name.lower() for name, *_ in there.seen) > 290
+
+
+async def test_a_port_is_not_used_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(udp, "QUERIES_A_SOCKET", 5)
+    with server(lambda query, _: [answer(query)]) as there:
+        resolver = client(there.port)
+        answers = await resolver.ask_many(names(400))
+        await resolver.aclose()
+    assert {a.records for a in answers} == {(TRUE,)}
+    assert len({port for _, port, _ in there.seen}) > 3 * udp.SOCKETS
+
+
+async def test_what_another_sends_is_not_heard() -> None:
+    """Not even with the right id, port and question."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+
+        def answers(query: Message, sender: tuple[str, int]) -> list[bytes]:
+            other.sendto(answer(query, FORGED), sender)
+            return [answer(query)]
+
+        with server(answers) as there:
+            resolver = client(there.port)
+            said = await resolver.ask_many(names(20))
+            await resolver.aclose()
+    assert {a.records for a in said} == {(TRUE,)}
+
+
+async def test_letters_in_another_case_are_a_forgery_where_the_server_keeps_it() -> None:
+    def answers(query: Message, _: object) -> list[bytes]:
+        first = not there.seen[1:]
+        return [answer(query)] if first else [answer(query, FORGED, folded=True), answer(query)]
+
+    with server(answers) as there:
+        resolver = client(there.port)
+        said = [await resolver.ask(question.name, "A") for question in names(10)]
+        await resolver.aclose()
+    assert {a.records for a in said} == {(TRUE,)}
+
+
+async def test_a_server_that_folds_case_is_understood_and_soon_asked_plainly() -> None:
+    with server(lambda query, _: [answer(query, folded=True)]) as there:
+        resolver = client(there.port)
+        said = [await resolver.ask(question.name, "A") for question in names(10)]
+        await resolver.aclose()
+    assert {a.records for a in said} == {(TRUE,)}
+    asked = [name for name, *_ in there.seen]
+    assert len(asked) == 13, "the first three questions are repeated in small letters"
+    assert all(name == name.lower() for name in asked[6:])
+
+
+async def test_no_more_than_a_few_hundred_are_on_their_way() -> None:
+    """A server's socket holds no more: what is too much is lost without a word."""
+    waiting: list[tuple[bytes, tuple[str, int]]] = []
+    most = 0
+
+    def answers(query: Message, sender: tuple[str, int]) -> list[bytes]:
+        nonlocal most
+        waiting.append((answer(query), sender))
+        most = max(most, len(waiting))
+        return []
+
+    with server(answers) as there, socket.socket(socket.AF_INET, socket.SOCK_DGRAM):
+        resolver = client(there.port, seconds=30)
+        asking = asyncio.create_task(resolver.ask_many(names(1000)))
+        async with asyncio.timeout(5):
+            while most < 200:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        await resolver.aclose()
+        said = await asking
+    assert most == 200
+    assert {a.status for a in said} == {DnsStatus.ERROR}
+
+
+@given(st.lists(st.floats(0, 0.02), min_size=1, max_size=300))
+def test_a_bucket_lets_no_more_through_than_it_says(pauses: list[float]) -> None:
+    bucket, now, went = TokenBucket(rate=500, burst=20), 100.0, []
+    for pause in pauses:
+        now += pause
+        if bucket.take(now) == 0.0:
+            went.append(now)
+    for first in range(len(went)):
+        for last in range(first, len(went)):
+            assert last - first + 1 <= 20 + 500 * (went[last] - went[first]) + 1e-6
+
+
+def test_a_bucket_says_how_long_to_wait() -> None:
+    bucket = TokenBucket(rate=10, burst=2)
+    assert [bucket.take(1.0), bucket.take(1.0)] == [0.0, 0.0]
+    wait = bucket.take(1.0)
+    assert bucket.take(1.0 + wait * 0.9) > 0
+    assert bucket.take(1.0 + wait * 1.01) == 0.0
+
+
+async def test_a_deadline_rings_unless_something_else_is_waited_for() -> None:
+    rung = []
+    timed = [SimpleNamespace(serial=0, overdue=lambda n=n: rung.append(n)) for n in range(4)]
+    deadlines, loop = Deadlines(), asyncio.get_running_loop()
+    for number, seconds in enumerate([0.05, 0.01, 0.01, 0.05]):
+        deadlines.start(timed[number], seconds, loop.time(), loop)
+    timed[2].serial = 1
+    async with asyncio.timeout(2):
+        while len(rung) < 3:
+            await asyncio.sleep(0.01)
+    assert rung == [1, 0, 3]
+
+
+# --- whatever arrives ---
+
+
+class _Loop:
+    """Takes connections that are not made."""
+
+    def time(self) -> float:
+        return 0.0
+
+    def create_task(self, coroutine: Any) -> Any:
+        coroutine.close()
+        return SimpleNamespace(cancel=lambda: None)
+
+
+class _Channel:
+    server = Nameserver("192.0.2.53")
+    keeps_case = True
+    folded = 0
+
+    def ask(self, *_: object) -> None: ...
+
+
+def response(query: bytes, rcode: int) -> bytearray:
+    made = dns.message.make_response(dns.message.from_wire(query), recursion_available=True)
+    made.set_rcode(rcode)
+    return bytearray(made.to_wire() + b"\0\0\6\0\1\0\0\0\5")
+
+
+@given(st.binary(max_size=300), st.binary(max_size=12), st.integers(0, 60), st.booleans())
+def test_no_datagram_does_harm(body: bytes, head: bytes, place: int, fits: bool) -> None:
+    """Raw bytes, and responses of which some bytes are others: an answer with a status, or none yet."""
+    landed: list[DnsAnswer] = []
+    channel = cast("UdpChannel", _Channel())
+    itinerary = Itinerary.through((channel,), 5.0, tcp=False, asking=Asking.RESOLVED)
+    flight = Flight(Question("x.example", "A"), itinerary, lambda _, said: landed.append(said))
+    flight.start(cast("asyncio.AbstractEventLoop", _Loop()))
+    wire = response(flight.query.wire, place % 6)
+    wire[place : place + len(head)] = head
+    flight.replied(flight.query.wire[:2] + (bytes(wire[2:]) if fits else body))
+    for said in landed:
+        assert said.status in DnsStatus
+        assert said.records == ()
