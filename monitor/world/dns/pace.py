@@ -58,6 +58,10 @@ class Deadlines:
         queue = self._queues.get(seconds)
         if queue is None:
             queue = self._queues[seconds] = deque()
+        else:
+            # Nearly all have ended long before their time: they are let go at once.
+            while queue and queue[0][2].serial != queue[0][1]:
+                queue.popleft()
         queue.append((due, timed.serial, timed))
         timer = self._timer
         if timer is None or timer.when() > due:

@@ -131,17 +131,16 @@ class Resolver:
         """The answer in the cache."""
         return self._cache.get(question)
 
-    def flight(self, question: Question, route: Route) -> Flight:
+    def flight(self, question: Question, route: Route, loop: asyncio.AbstractEventLoop) -> Flight:
         """The question on its way, which others may wait for too."""
         flight = route.flights.get(question)
         if flight is None:
             flight = Flight(question, route.itinerary, route.landed)
             route.flights[question] = flight
-            self._begin(flight)
+            self._begin(flight, loop)
         return flight
 
-    def _begin(self, flight: Flight) -> None:
-        loop = asyncio.get_running_loop()
+    def _begin(self, flight: Flight, loop: asyncio.AbstractEventLoop) -> None:
         if self._closed:
             flight.land(failed(flight.question, DnsStatus.ERROR, _CLOSED))
         elif not self._channels:
@@ -150,7 +149,7 @@ class Resolver:
             self._free -= 1
             flight.start(loop)
         else:
-            queued = _Queued(flight)
+            queued = _Queued(flight, loop)
             self._queue.append(queued)
             self._deadlines.start(queued, _WAITING * self._timeout, loop.time(), loop)
 
@@ -190,16 +189,17 @@ class Resolver:
         if not queued.serial:
             queued.serial = 1
             self._free -= 1
-            queued.flight.start(asyncio.get_running_loop())
+            queued.flight.start(queued.loop)
 
 
 class _Queued:
     """A question that waits for a slot. Implements `monitor.world.dns.pace.Timed`."""
 
-    __slots__ = ("flight", "serial")
+    __slots__ = ("flight", "loop", "serial")
 
-    def __init__(self, flight: Flight) -> None:
+    def __init__(self, flight: Flight, loop: asyncio.AbstractEventLoop) -> None:
         self.flight = flight
+        self.loop = loop
         self.serial = 0
 
     def overdue(self) -> None:
@@ -231,8 +231,9 @@ class DnsView:
     async def ask(self, name: str, rtype: str) -> DnsAnswer:
         """The answer, within the resolver's time limit."""
         question = Question(name, rtype)
-        one = _One(asyncio.get_running_loop().create_future())
-        self.begin(question, one, 0)
+        loop = asyncio.get_running_loop()
+        one = _One(loop.create_future())
+        self.begin(question, one, 0, loop)
         answer = await one.landed
         return answer if answer.question == question else replace(answer, question=question)
 
@@ -240,7 +241,13 @@ class DnsView:
         """The answers in the order of the questions; a question's time starts when its turn comes."""
         return await _Batch(self._resolver, self, questions).answers()
 
-    def begin(self, question: Question, waiting: Waiting, number: int) -> None:
+    def begin(
+        self,
+        question: Question,
+        waiting: Waiting,
+        number: int,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         """Have it take the answer: now where it is known, else once it has landed."""
         question = _normal(question)
         memo = self._memo
@@ -248,7 +255,7 @@ class DnsView:
         if known is None:
             known = self._resolver.kept(question) if self._cached else None
             if known is None:
-                known = self._resolver.flight(question, self._route)
+                known = self._resolver.flight(question, self._route, loop)
             if memo is not None:
                 memo[question] = known
         if isinstance(known, DnsAnswer):
@@ -267,7 +274,9 @@ class _Batch:
         self._answers: list[DnsAnswer | None] = [None] * len(questions)
         self._begun = 0
         self._left = len(questions)
-        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Handed on from here: to ask for the running loop is a system call, in Python 3.11 at least.
+        self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[None] = self._loop.create_future()
 
     async def answers(self) -> list[DnsAnswer]:
         """All of them, in order."""
@@ -282,7 +291,7 @@ class _Batch:
             return False
         number = self._begun
         self._begun = number + 1
-        self._view.begin(self._questions[number], self, number)
+        self._view.begin(self._questions[number], self, number, self._loop)
         return self._begun < len(self._questions)
 
     def take(self, number: int, answer: DnsAnswer) -> None:
