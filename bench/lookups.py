@@ -177,7 +177,7 @@ def pydnsbl() -> Figures:
     python = PYDNSBL / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(PYDNSBL)], check=True)
-        install = [str(python), "-m", "pip", "install", "-q", "pydnsbl==1.1.6"]
+        install = [str(python), "-m", "pip", "install", "-q", "pydnsbl==1.1.6", "pycares<5"]
         subprocess.run(install, check=True)
     with rbldnsd() as port:
         script = str(Path(__file__).parent / "pydnsbl_peer.py")

@@ -50,7 +50,8 @@ def large_text(
 
 def _response(query: dns.message.Message, record: bytes) -> bytes:
     question = query.question[0]
-    asked = question.name.to_digestable() + struct.pack("!2H", question.rdtype, question.rdclass)
+    name = question.name.to_wire() or b""
+    asked = name + struct.pack("!2H", question.rdtype, question.rdclass)
     flags = dns.flags.QR | dns.flags.AA | dns.flags.RA | (query.flags & dns.flags.RD)
     return struct.pack("!6H", query.id, flags, 1, 1, 0, 0) + asked + record
 

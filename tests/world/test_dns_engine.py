@@ -33,7 +33,9 @@ def answer(query: Message, address: str = TRUE, *, folded: bool = False) -> byte
     response = dns.message.make_response(query, recursion_available=True)
     if folded:
         small = query.question[0].name.canonicalize()
-        response.question = [dns.rrset.RRset(small, query.question[0].rdclass, query.question[0].rdtype)]
+        response.question = [
+            dns.rrset.RRset(small, query.question[0].rdclass, query.question[0].rdtype)
+        ]
     owner = response.question[0].name
     response.answer = [dns.rrset.from_text(owner, 60, "IN", "A", address)]
     return response.to_wire()
