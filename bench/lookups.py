@@ -25,6 +25,7 @@ import dns.resolver
 from link import lossy_link
 from measure import Figures, tell, used
 
+from monitor.app.collector import calm
 from monitor.check import DnsStatus, Question
 from monitor.world.clock import SystemClock
 from monitor.world.dns.resolver import Resolver
@@ -115,6 +116,7 @@ async def _ours(port: int, addresses: list[str], seconds: float = 5.0) -> Figure
 
 
 def ours() -> Figures:
+    calm()  # as the daemon does
     with rbldnsd() as port:
         return asyncio.run(_ours(port, ADDRESSES))
 

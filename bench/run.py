@@ -39,11 +39,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two cases of one script. Long ones run once."""
+    """Two cases of one script, or one alone where nobody else does it. Long ones run once."""
 
     script: str
     ours: str
     peer: str
+    """"" where there is none."""
     peer_name: str
     rows: tuple[Row, ...]
     place: str = ""
@@ -67,6 +68,21 @@ LOOK = (
 BULK = (
     Row("1,000 domains in bulk, resolver 20 ms away: time a domain", "ms_a_domain", "ms"),
     Row("1,000 domains in bulk: CPU a domain", "cpu_ms_a_domain", "ms"),
+)
+LOOKUPS = (Row("1,000,000 blocklist lookups: CPU of one", "us_a_lookup", "µs"),)
+LOOKUP_RATE = (Row("1,000,000 blocklist lookups", "lookups_a_second", "a second"),)
+LOSSY = (
+    Row("blocklist lookups, 20 ms away, 5 % lost: listings found of 1,000", "listings_found", ""),
+    Row("blocklist lookups, 20 ms away, 5 % lost", "lookups_a_second", "a second"),
+)
+STATE = (
+    Row("100,000 addresses in 60 zones as state: memory", "resident_mib", "MiB", 400),
+    Row("100,000 addresses in 60 zones as state: one scrape", "scrape_seconds", "s", 0.5),
+)
+SWEEP = (
+    Row("/metrics while 10,240 addresses are looked at in 60 zones, p99", "p99_ms", "ms", 100),
+    Row("the sweep meanwhile", "lookups_a_second", "lookups/s"),
+    Row("the sweep: CPU of the daemon for a lookup, all in all", "us_a_lookup", "µs"),
 )
 JOBS = "APScheduler, a job a target"
 
@@ -120,6 +136,12 @@ COMPARISONS = (
         (Row("STARTTLS probe: CPU of the client", "cpu_ms", "ms"),),
         place="lab",
     ),
+    Comparison("lookups.py", "ours", "dnspython", "dnspython asyncresolver", LOOKUPS, once=True),
+    Comparison("lookups.py", "ours", "pydnsbl", "pydnsbl", LOOKUPS, once=True),
+    Comparison("lookups.py", "ours", "dnsperf", "dnsperf", LOOKUP_RATE, once=True),
+    Comparison("lookups.py", "ours_lossy", "", "", LOSSY, once=True),
+    Comparison("blocklists.py", "state", "", "", STATE, once=True),
+    Comparison("blocklists.py", "sweep", "", "", SWEEP, once=True),
     Comparison("domains.py", "ours_one", "peer_one", "checkdmarc", LOOK, once=True),
     Comparison("domains.py", "ours_bulk", "peer_bulk", "checkdmarc", BULK, once=True),
 )
@@ -169,8 +191,9 @@ def measured(comparison: Comparison, measure: Measure, rounds: int) -> tuple[Fig
     ours, peers = [], []
     for _ in range(1 if comparison.once else rounds):
         ours.append(measure(comparison.script, comparison.ours, comparison.place))
-        peers.append(measure(comparison.script, comparison.peer, comparison.place))
-    return _medians(ours), _medians(peers)
+        if comparison.peer:
+            peers.append(measure(comparison.script, comparison.peer, comparison.place))
+    return _medians(ours), _medians(peers) if peers else {}
 
 
 def _medians(runs: list[Figures]) -> Figures:
@@ -179,13 +202,13 @@ def _medians(runs: list[Figures]) -> Figures:
 
 def lines_of(comparison: Comparison, ours: Figures, peer: Figures) -> Iterator[str]:
     for row in comparison.rows:
-        mine, other = ours[row.figure], peer[row.figure]
+        mine, other = ours[row.figure], peer.get(row.figure)
         limit = "" if row.limit is None else f"{row.limit:g} {row.unit}"
         ratio = f"{mine / other:.3g}" if other else ""
         cells = (
             row.work,
             f"{_number(mine)} {row.unit}",
-            f"{_number(other)} {row.unit}",
+            "" if other is None else f"{_number(other)} {row.unit}",
             comparison.peer_name,
             ratio,
             limit,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import structlog
 
 from monitor.app.assembly import Assembly, assemble, assembled
+from monitor.app.collector import calm
 from monitor.app.discovery import (
     AGAIN_AFTER,
     AGAIN_AFTER_TROUBLE,
@@ -78,6 +79,7 @@ async def run_daemon(
                 version=version,
                 tasks=tasks,
             )
+            calm()
             await daemon.live(announce)
     finally:
         await budgets.settle()

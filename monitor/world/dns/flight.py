@@ -103,7 +103,11 @@ class Flight(Sent):
         self._loop = loop
         now = loop.time()
         self._until = now + self._itinerary.seconds
-        self._ask_next(now)
+        if self._itinerary.tcp:
+            self._ask_next(now)
+            return
+        self._channel = channel = self._itinerary.attempts[0][0]
+        self._ask(now, mixed=channel.folded < _PROOFS_OF_FOLDING)
 
     def land(self, answer: DnsAnswer) -> None:
         """This is the answer: nothing more is asked."""

@@ -63,7 +63,7 @@ class Resolver:
         self.queries: Counter[DnsStatus] = Counter()
         self.nameservers = tuple(map(Nameserver.parse, nameservers)) or system_nameservers()
         self._timeout = timeout
-        self._cache = AnswerCache(size=cache_size, clock=clock)
+        self.cache = AnswerCache(size=cache_size, clock=clock)
         self._free = in_flight
         self._queue: deque[_Queued] = deque()
         self._batches: deque[_Batch] = deque()
@@ -127,10 +127,6 @@ class Resolver:
         # Connections over TCP that were cancelled see it now.
         await asyncio.sleep(0)
 
-    def kept(self, question: Question) -> DnsAnswer | None:
-        """The answer in the cache."""
-        return self._cache.get(question)
-
     def flight(self, question: Question, route: Route, loop: asyncio.AbstractEventLoop) -> Flight:
         """The question on its way, which others may wait for too."""
         flight = route.flights.get(question)
@@ -157,7 +153,7 @@ class Resolver:
         route.flights.pop(flight.question, None)
         self.queries[answer.status] += 1
         if route is self._route:
-            self._cache.put(answer)
+            self.cache.put(answer)
         if flight.started:
             self._free += 1
             self._serve()
@@ -253,7 +249,7 @@ class DnsView:
         memo = self._memo
         known: Flight | DnsAnswer | None = memo.get(question) if memo is not None else None
         if known is None:
-            known = self._resolver.kept(question) if self._cached else None
+            known = self._resolver.cache.get(question) if self._cached else None
             if known is None:
                 known = self._resolver.flight(question, self._route, loop)
             if memo is not None:

@@ -133,7 +133,12 @@ class UdpChannel:
             home = _Socket(self.server, loop)
             sockets.appendleft(home)
         sockets.rotate(-1)
-        home.send(sent)
+        query, waiting = sent.query, home.waiting
+        while (key := query.wire[:2]) in waiting:
+            query.wire = random_id() + query.wire[2:]
+        home.send(query.wire)
+        sent.home = waiting
+        waiting[key] = sent
         self._deadlines.start(sent, sent.seconds, now, loop)
 
     def _retire(self, old: "_Socket") -> None:
@@ -161,17 +166,12 @@ class _Socket:
             raise
         loop.add_reader(self._socket, self._readable)
 
-    def send(self, sent: Sent) -> None:
-        query, waiting = sent.query, self.waiting
-        while (key := query.wire[:2]) in waiting:
-            query.wire = random_id() + query.wire[2:]
+    def send(self, wire: bytes) -> None:
         self.queries += 1
         try:
-            self._socket.send(query.wire)
+            self._socket.send(wire)
         except BlockingIOError:  # a full buffer: as if it had been lost on its way
             log.debug("dns.send_buffer_full")
-        sent.home = waiting
-        waiting[key] = sent
 
     def close(self) -> None:
         if self._socket.fileno() >= 0:
