@@ -42,7 +42,7 @@ soak: $(DEV_ENV) ## the daemon on the lab for MINUTES=10 (memory, open files), t
 	@$(BIN)/python bench/soak.py $(MINUTES)
 	@TRUTH_SECONDS=$$((60 * $(or $(MINUTES),10))) $(BIN)/python -m pytest -q tests/runner/test_truth.py
 
-fuzz: $(DEV_ENV) ## the property tests, again and again with new examples, for MINUTES=5
+fuzz: $(DEV_ENV) ## 1,000,000 broken DNS responses, then the property tests, again and again with new examples, for MINUTES=5
 	@MINUTES='$(MINUTES)' scripts/fuzz $(ARGS)
 
 render: $(RUN_ENV) ## alert rules, dashboards and reference, written anew from the checks

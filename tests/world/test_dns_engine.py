@@ -1,6 +1,8 @@
 """Many questions at once to one server: what goes out cannot be guessed, what comes in cannot do harm."""
 
 import asyncio
+import os
+import random
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -216,17 +218,39 @@ def response(query: bytes, rcode: int) -> bytearray:
     return bytearray(made.to_wire() + b"\0\0\6\0\1\0\0\0\5")
 
 
-@given(st.binary(max_size=300), st.binary(max_size=12), st.integers(0, 60), st.booleans())
-def test_no_datagram_does_harm(body: bytes, head: bytes, place: int, fits: bool) -> None:
-    """Raw bytes, and responses of which some bytes are others: an answer with a status, or none yet."""
+def passed_over(wire_of: Callable[[bytes], bytes]) -> list[DnsAnswer]:
+    """What a question lands with when this datagram comes in, made of the query; nothing while it waits on."""
     landed: list[DnsAnswer] = []
     channel = cast("UdpChannel", _Channel())
     itinerary = Itinerary.through((channel,), 5.0, tcp=False, asking=Asking.RESOLVED)
     flight = Flight(Question("x.example", "A"), itinerary, lambda _, said: landed.append(said))
     flight.start(cast("asyncio.AbstractEventLoop", _Loop()))
-    wire = response(flight.query.wire, place % 6)
-    wire[place : place + len(head)] = head
-    flight.replied(flight.query.wire[:2] + (bytes(wire[2:]) if fits else body))
-    for said in landed:
+    flight.replied(wire_of(flight.query.wire))
+    return landed
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_no_datagram_does_harm(body: bytes, fits: bool) -> None:
+    """Raw bytes, alone or behind the right header and question."""
+
+    def wire_of(query: bytes) -> bytes:
+        return query[:2] + (b"\x81\x80" + query[4:27] if fits else b"") + body
+
+    for said in passed_over(wire_of):
         assert said.status in DnsStatus
-        assert said.records == ()
+
+
+def test_no_broken_response_does_harm() -> None:
+    """Very many responses of which some bytes are others, or missing: an answer with a status, or none yet."""
+    chance = random.Random(20261125)
+    for number in range(int(os.environ.get("FUZZ_DATAGRAMS", "20000"))):
+
+        def wire_of(query: bytes, rcode: int = number % 6) -> bytes:
+            wire = response(query, rcode)
+            for _ in range(chance.randrange(1, 6)):
+                wire[chance.randrange(2, len(wire))] = chance.randrange(256)
+            return bytes(wire[: chance.choice((len(wire), chance.randrange(len(wire))))])
+
+        for said in passed_over(wire_of):
+            assert said.status in DnsStatus
+            assert said.records == ()
