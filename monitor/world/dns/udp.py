@@ -41,17 +41,19 @@ class Sent:
 
     def __init__(self) -> None:
         self.serial = 0
-        self.home: dict[bytes, Sent] | None = None
+        self.home: _Socket | None = None
 
     def forget(self) -> None:
         """No response is awaited any more."""
         self.serial += 1
         if self.home is not None:
-            self.home.pop(self.query.wire[:2], None)
+            self.home.waiting.pop(self.query.wire[:2], None)
             self.home = None
 
     def overdue(self) -> None:
         """No response came in time."""
+        if self.home is not None:
+            self.home.wear_out()
         self.forget()
         self.silent()
 
@@ -71,7 +73,7 @@ class Sent:
 class UdpChannel:
     """Connected sockets with random ports to one server: the kernel drops what comes from elsewhere.
 
-    `keeps_case`, `folds_case`: what is known of how it repeats the letters of a question; see `Query.mixed`.
+    `keeps_case`, `folded`: what is known of how it repeats the letters of a question; see `Query.mixed`.
     """
 
     def __init__(self, server: Nameserver, deadlines: Deadlines, *, sockets: int = SOCKETS) -> None:
@@ -137,7 +139,7 @@ class UdpChannel:
         while (key := query.wire[:2]) in waiting:
             query.wire = random_id() + query.wire[2:]
         home.send(query.wire)
-        sent.home = waiting
+        sent.home = home
         waiting[key] = sent
         self._deadlines.start(sent, sent.seconds, now, loop)
 
@@ -172,6 +174,13 @@ class _Socket:
             self._socket.send(wire)
         except BlockingIOError:  # a full buffer: as if it had been lost on its way
             log.debug("dns.send_buffer_full")
+        except OSError:
+            self.wear_out()
+            raise
+
+    def wear_out(self) -> None:
+        """Use another from now on: this one keeps the address of ours that it began with, which may be gone."""
+        self.queries = QUERIES_A_SOCKET
 
     def close(self) -> None:
         if self._socket.fileno() >= 0:
