@@ -34,7 +34,7 @@ _News = tuple[str, ...]
 class _Suspicion:
     """What waits for confirmation: each piece of news with how many known looks in a row told it.
 
-    `asked` counts the looks since the sweep last came by.
+    Those are the look that told it first, and those that confirm. `asked` counts the looks since the sweep last came by.
     """
 
     seen: Mapping[_News, int]
@@ -204,6 +204,9 @@ class Runner:
         key = (job.name, target.name)
         before = self._suspicions.pop(key, {})
         after: dict[str, _Suspicion] = {}
+        # An ordinary look may read the same answer again from a cache, and believes what was proved hours ago. Only
+        # where another path may be closed for good does it count, lest nothing ever be confirmed.
+        confirms = confirming or job.about.confirm is Confirm.OTHER_PATH
         if outcome.failure is not None:
             after = before
         for look in judged:
@@ -214,7 +217,7 @@ class Runner:
                 news: set[_News] = {*worse(kept, look), *newly_drifted(look, record)}
                 if job.about.confirms_clearing:
                     news |= {("cleared", *finding) for finding in cleared(kept, look)}
-                suspicion = _weighed(suspicion, news, job.confirmations)
+                suspicion = _weighed(suspicion, news, job.confirmations, confirms=confirms)
             if suspicion is not None:
                 after[subject] = suspicion
         if not after:
@@ -260,11 +263,14 @@ def _because(kept: Kept) -> dict[str, Any]:
 
 
 def _weighed(
-    suspicion: _Suspicion | None, news: Iterable[_News], confirmations: int
+    suspicion: _Suspicion | None, news: Iterable[_News], confirmations: int, *, confirms: bool
 ) -> _Suspicion | None:
-    """The suspicion after a known look that told `news`; None where nothing waits any more."""
+    """The suspicion after a known look that told `news`; None where nothing waits any more.
+
+    `confirms`: it counts where it tells what was told before.
+    """
     before = suspicion.seen if suspicion else {}
-    seen = {one: before.get(one, 0) + 1 for one in news}
+    seen = {one: before.get(one, 0) + 1 if confirms else before.get(one, 1) for one in news}
     if all(times > confirmations for times in seen.values()):
         return None
     return _Suspicion(seen, suspicion.asked if suspicion else 0)

@@ -198,6 +198,20 @@ async def test_while_only_blind_looks_follow_nothing_is_confirmed(bench: Bench) 
     assert not [f for s in kept.subjects.values() for f in s.findings]
 
 
+async def test_an_ordinary_look_confirms_nothing(bench: Bench) -> None:
+    """It may read the same answer again from the cache, and believes what was proved hours ago."""
+    check = Scripted(BAD, BLIND)
+    job = job_of(check, confirmations=1)
+    await bench.look(job, lambda _kept: len(check.confirming) == 5)
+    await bench.runner.settle()
+    check.script = [BAD, BLIND]
+    kept = await bench.look(job, lambda _kept: len(check.confirming) == 10)
+    assert not [f for s in kept.subjects.values() for f in s.findings]
+    check.script = [BLIND, BAD]
+    await bench.look(job, lambda kept: kept.status is Status.CRITICAL)
+    assert check.confirming[10:] == [False, True]
+
+
 async def test_each_finding_is_confirmed_for_itself(bench: Bench) -> None:
     """What comes with the last look of a suspicion was seen once, however long the rest is suspected."""
     weaker = Finding("weakened", "it is weaker")
