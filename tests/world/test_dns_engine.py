@@ -70,8 +70,8 @@ def client(port: int, seconds: float = 2.0) -> Resolver:
     return Resolver(clock=SystemClock(), nameservers=[f"127.0.0.1:{port}"], timeout=seconds)
 
 
-def names(number: int) -> list[Question]:
-    return [Question(f"long-name-with-letters-{n}.example", "A") for n in range(number)]
+def names(number: int, label: str = "long-name") -> list[Question]:
+    return [Question(f"{label}-with-letters-{n}.example", "A") for n in range(number)]
 
 
 async def test_ports_ids_and_letters_are_random() -> None:
@@ -142,6 +142,46 @@ async def test_a_server_that_folds_case_is_understood_and_soon_asked_plainly() -
     asked = [name for name, *_ in there.seen]
     assert len(asked) == 13, "the first three questions are repeated in small letters"
     assert all(name == name.lower() for name in asked[6:])
+
+
+@pytest.mark.parametrize("first", ["1.2.3.4.", "."], ids=["no letter", "root"])
+async def test_a_question_without_letters_tells_nothing_of_how_a_server_treats_them(
+    first: str,
+) -> None:
+    with server(lambda query, _: [answer(query, folded=True)]) as there:
+        resolver = client(there.port)
+        await resolver.ask(first, "A")
+        said = await resolver.ask_many(names(10))
+        await resolver.aclose()
+    assert {a.records for a in said} == {(TRUE,)}
+
+
+async def test_a_failure_without_a_question_tells_nothing_of_letters_either() -> None:
+    def answers(query: Message, _: object) -> list[bytes]:
+        if there.seen[1:]:
+            return [answer(query, folded=True)]
+        failure = dns.message.make_response(query)
+        failure.set_rcode(dns.rcode.SERVFAIL)
+        failure.question = []
+        return [failure.to_wire()]
+
+    with server(answers) as there:
+        resolver = client(there.port)
+        said = await resolver.ask_many(names(10))
+        await resolver.aclose()
+    assert {a.records for a in said} == {(TRUE,)}
+
+
+async def test_a_socket_that_can_send_no_more_is_replaced() -> None:
+    """A connected socket keeps our address, which the machine may have lost since."""
+    with server(lambda query, _: [answer(query)]) as there:
+        resolver = client(there.port)
+        await resolver.ask_many(names(50))
+        for broken in resolver._channels[0]._sockets:
+            broken._socket.shutdown(socket.SHUT_WR)
+        said = await resolver.ask_many(names(50, "other"))
+        await resolver.aclose()
+    assert {a.records for a in said} == {(TRUE,)}
 
 
 async def test_no_more_than_a_few_hundred_are_on_their_way() -> None:

@@ -142,9 +142,9 @@ class Flight(Sent):
             self.forget()
             self._ask_over_tcp()
             return
-        if query.mixed:
-            channel.keeps_case = True
         if answer.known:
+            if query.mixed:
+                channel.keeps_case = True
             self.land(answer)
         else:
             self.forget()

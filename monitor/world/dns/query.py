@@ -122,6 +122,8 @@ def query_for(
     if mixed:
         flips = int.from_bytes(name.translate(_CASE_BITS)) & int.from_bytes(chance[2:])
         name = (int.from_bytes(name) ^ flips).to_bytes(size)
+        # Small letters only, or none: a server that folds case repeats them too.
+        mixed = flips != 0
     return Query(chance[:2] + head + name + tail, HEADER + size + asked, mixed)
 
 

@@ -138,10 +138,21 @@ class UdpChannel:
         query, waiting = sent.query, home.waiting
         while (key := query.wire[:2]) in waiting:
             query.wire = random_id() + query.wire[2:]
-        home.send(query.wire)
+        try:
+            home.send(query.wire)
+        except OSError:
+            # It may be bound to an address that we have no more, or tell what came of an earlier query.
+            home = sockets[-1] = self._in_place_of(home, loop)
+            waiting = home.waiting
+            home.send(query.wire)
         sent.home = home
         waiting[key] = sent
         self._deadlines.start(sent, sent.seconds, now, loop)
+
+    def _in_place_of(self, old: "_Socket", loop: asyncio.AbstractEventLoop) -> "_Socket":
+        new = _Socket(self.server, loop)
+        self._retire(old)
+        return new
 
     def _retire(self, old: "_Socket") -> None:
         for idle in [each for each in self._retired if not each.waiting]:
