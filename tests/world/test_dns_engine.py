@@ -156,6 +156,15 @@ async def test_a_question_without_letters_tells_nothing_of_how_a_server_treats_t
     assert {a.records for a in said} == {(TRUE,)}
 
 
+async def test_a_server_that_folds_case_now_and_then_is_understood_after_all() -> None:
+    """A forwarder may repeat what its cache has as it was asked, and the rest as the server behind it does."""
+    with server(lambda query, _: [answer(query, folded=bool(there.seen[1:]))]) as there:
+        resolver = client(there.port)
+        said = [await resolver.ask(question.name, "A") for question in names(10)]
+        await resolver.aclose()
+    assert {a.records for a in said} == {(TRUE,)}
+
+
 async def test_a_failure_without_a_question_tells_nothing_of_letters_either() -> None:
     def answers(query: Message, _: object) -> list[bytes]:
         if there.seen[1:]:

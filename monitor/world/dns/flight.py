@@ -18,7 +18,7 @@ _WAITS = (1, 1, 2, 4)
 _COST = {DnsStatus.TIMEOUT: 1, DnsStatus.SERVFAIL: 2}
 """What a failure takes from a server's tries: silence one, a passing failure half, a refusal all."""
 _PROOFS_OF_FOLDING = 3
-"""Responses in another case, and none in ours, before a server is taken for one that does not keep it."""
+"""Responses in another case, and no true one after them, before a server is taken for one that does not keep it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Flight(Sent):
 
     __slots__ = (
         *("_attempt", "_channel", "_failure", "_itinerary", "_landed", "_loop", "_more", "_number"),
-        *("_task", "_tries", "_until", "_waiting", "answer", "question", "started"),
+        *("_folded", "_task", "_tries", "_until", "_waiting", "answer", "question", "started"),
     )
 
     def __init__(
@@ -87,6 +87,7 @@ class Flight(Sent):
         self._failure: DnsAnswer | None = None
         self._tries: Counter[UdpChannel] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._folded = False
 
     def then(self, waiting: Waiting, number: int) -> None:
         """Have it take the answer; at once where it has landed."""
@@ -133,10 +134,8 @@ class Flight(Sent):
         try:
             answer = read_answer(self.question, query, wire)
         except NotOursError:
-            if query.is_folded_by(wire) and not channel.keeps_case:
-                channel.folded += 1
-                self.forget()
-                self._ask(self._loop.time(), mixed=False)
+            if query.is_folded_by(wire):
+                self._heard_folded()
             return  # forged or broken: the true one may follow (CVE-2023-29483)
         except TruncatedError:
             self.forget()
@@ -152,11 +151,24 @@ class Flight(Sent):
 
     def silent(self) -> None:
         """The server did not answer in time."""
+        if self._folded:
+            # No true one followed: not all that it says keeps the case.
+            self._folded = False
+            self._channel.folded += 1
         self._failed(failed(self.question, DnsStatus.TIMEOUT, ""))
 
     def unreached(self, error: OSError) -> None:
         """The server cannot be reached."""
         self._failed(self._broken(error))
+
+    def _heard_folded(self) -> None:
+        """It would be the response, were the letters as we asked."""
+        if self._channel.keeps_case:
+            self._folded = True
+            return
+        self._channel.folded += 1
+        self.forget()
+        self._ask(self._loop.time(), mixed=False)
 
     def _ask_next(self, now: float) -> None:
         attempts = self._itinerary.attempts
