@@ -43,12 +43,24 @@ async def lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
         yield running
 
 
+RESOLVERS: list[Resolver] = []
+
+
+@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+async def resolvers_closed() -> AsyncIterator[None]:
+    """What a test leaves open would be complained of in the middle of another."""
+    yield
+    while RESOLVERS:
+        await RESOLVERS.pop().aclose()
+
+
 def world(*, dns_port: int | None = None, **smtp: Any) -> World:
     """A world whose DNS, or whose SMTP, is real."""
     fake = FakeWorld().world()
     if dns_port is None:
         return replace(fake, smtp=SmtpProber(clock=SystemClock(), **smtp), clock=SystemClock())
     resolver = Resolver(clock=fake.clock, nameservers=[f"127.0.0.1:{dns_port}"], timeout=1)
+    RESOLVERS.append(resolver)
     return replace(fake, dns=resolver.per_look())
 
 

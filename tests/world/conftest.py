@@ -3,10 +3,28 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from monitor.world.dns.resolver import Resolver
 from tests.world.loopback import Dialogue, DnsServer, Script, StartDns, StartTcp
+
+
+@pytest.fixture(autouse=True)
+async def resolvers_closed(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """A resolver keeps its sockets; what a test leaves open would be complained of in the middle of another."""
+    made: list[Resolver] = []
+    begin = Resolver.__init__
+
+    def remembered(resolver: Resolver, **options: Any) -> None:
+        begin(resolver, **options)
+        made.append(resolver)
+
+    monkeypatch.setattr(Resolver, "__init__", remembered)
+    yield
+    for resolver in made:
+        await resolver.aclose()
 
 
 @pytest.fixture
