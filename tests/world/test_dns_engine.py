@@ -217,6 +217,22 @@ async def test_no_more_than_a_few_hundred_are_on_their_way() -> None:
     assert {a.status for a in said} == {DnsStatus.ERROR}
 
 
+async def test_a_closed_resolver_asks_nothing_more() -> None:
+    with server(lambda _query, _: []) as there:
+        resolver = Resolver(
+            clock=SystemClock(), nameservers=[f"127.0.0.1:{there.port}"], timeout=9, in_flight=1
+        )
+        asking = [asyncio.create_task(resolver.ask(each.name, "A")) for each in names(3)]
+        async with asyncio.timeout(5):
+            while not there.seen:
+                await asyncio.sleep(0.01)
+        await resolver.aclose()
+        said = await asyncio.gather(*asking)
+        await asyncio.sleep(0.05)
+    assert {a.status for a in said} == {DnsStatus.ERROR}
+    assert len(there.seen) == 1
+
+
 @given(st.lists(st.floats(0, 0.02), min_size=1, max_size=300))
 def test_a_bucket_lets_no_more_through_than_it_says(pauses: list[float]) -> None:
     bucket, now, went = TokenBucket(rate=500, burst=20), 100.0, []

@@ -33,19 +33,15 @@ async def exchanged(
     loop = asyncio.get_running_loop()
     deadlines = Deadlines()
     channel = UdpChannel(server, deadlines, sockets=1)
-    asked = _Awaited(query, seconds, read, loop.create_future())
+    response: asyncio.Future[_Read] = loop.create_future()
     try:
-        channel.ask(asked, loop.time(), loop)
-        return await _response(asked)
+        channel.ask(_Awaited(query, seconds, read, response), loop.time(), loop)
+        return await response
     except TruncatedError:
         return await over_tcp(query, server, tcp_seconds, read)
     finally:
         channel.close()
         deadlines.close()
-
-
-async def _response(asked: "_Awaited[_Read]") -> _Read:
-    return await asked.future
 
 
 class _Awaited(Sent, Generic[_Read]):

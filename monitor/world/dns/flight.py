@@ -107,11 +107,7 @@ class Flight(Sent):
         self._loop = loop
         now = loop.time()
         self._until = now + self._itinerary.seconds
-        if self._itinerary.tcp:
-            self._ask_next(now)
-            return
-        self._channel = channel = self._itinerary.attempts[0][0]
-        self._ask(now, mixed=channel.folded < _PROOFS_OF_FOLDING)
+        self._ask_next(now)
 
     def land(self, answer: DnsAnswer) -> None:
         """This is the answer: nothing more is asked."""

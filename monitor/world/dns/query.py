@@ -79,12 +79,10 @@ class Query:
     def is_answered_by(self, wire: bytes) -> bool:
         """Whether this is a response, to this query (RFC 5452 §9.1): its id and its question."""
         end = self.question_end
-        if wire[:2] != self.wire[:2] or len(wire) < end or wire[4:6] != ONE:
-            return False
-        if wire[2] & _QR_AND_OPCODE != _QR:
+        if not self._has_our_head(wire):
             return False
         same = wire[HEADER:end] == self.wire[HEADER:end]
-        return same or (not self.mixed and self._is_same_name(wire))
+        return same or (not self.mixed and self._has_our_name(wire))
 
     def is_refused_by(self, wire: bytes) -> bool:
         """Whether this is a response without a question, as servers send that refuse to read one."""
@@ -93,16 +91,19 @@ class Query:
 
     def is_folded_by(self, wire: bytes) -> bool:
         """Whether this were a response, had its server kept the case of the letters."""
+        return self.mixed and self._has_our_head(wire) and self._has_our_name(wire)
+
+    def _has_our_head(self, wire: bytes) -> bool:
+        """A response with our id and one question."""
         return (
-            self.mixed
-            and wire[:2] == self.wire[:2]
-            and wire[4:6] == ONE
+            wire[:2] == self.wire[:2]
             and len(wire) >= self.question_end
+            and wire[4:6] == ONE
             and wire[2] & _QR_AND_OPCODE == _QR
-            and self._is_same_name(wire)
         )
 
-    def _is_same_name(self, wire: bytes) -> bool:
+    def _has_our_name(self, wire: bytes) -> bool:
+        """In whatever case."""
         asked, end = self.wire, self.question_end
         return wire[HEADER:end].lower() == asked[HEADER:end].lower()
 
@@ -141,15 +142,6 @@ def labels(text: str) -> list[bytes]:
     return [label[1:] for label in _length_first(text)]
 
 
-def rdata_type(text: str) -> dns.rdatatype.RdataType:
-    """The type of records.
-
-    Raises:
-        ValueError: there is none of that name, or it is no type of records.
-    """
-    return _rdata_type(text)
-
-
 def _length_first(text: str) -> list[bytes]:
     """The labels of an absolute name, each after its length."""
     if text == ".":
@@ -177,7 +169,7 @@ def _label(text: str) -> bytes:
 def _template(rtype: str, asking: Asking) -> tuple[bytes, bytes, int]:
     """What stands between id and name, what follows the name, and how much of that belongs to the question."""
     head = struct.pack("!5H", asking.value, 1, 0, 0, 1)
-    asked = struct.pack("!2H", _rdata_type(rtype), IN)
+    asked = struct.pack("!2H", rdata_type(rtype), IN)
     wants_dnssec = 0 if asking is Asking.AUTHORITATIVE else int(dns.flags.DO)
     # The OPT record (RFC 6891 §6.1.2): root name, type, payload size, extended flags, no options.
     options = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, PAYLOAD, wants_dnssec, 0)
@@ -185,7 +177,12 @@ def _template(rtype: str, asking: Asking) -> tuple[bytes, bytes, int]:
 
 
 @cache
-def _rdata_type(text: str) -> dns.rdatatype.RdataType:
+def rdata_type(text: str) -> dns.rdatatype.RdataType:
+    """The type of records.
+
+    Raises:
+        ValueError: there is none of that name, or it is no type of records.
+    """
     try:
         rdtype = dns.rdatatype.from_text(text)
     except (dns.exception.DNSException, ValueError):

@@ -118,6 +118,7 @@ class Resolver:
     async def aclose(self) -> None:
         """Give up on what is in flight, and on what comes later: the answers are errors."""
         self._closed = True
+        self._queue.clear()
         for route in (self._route, self._other, *self._unchecked.values()):
             for flight in list(route.flights.values()):
                 flight.land(failed(flight.question, DnsStatus.ERROR, _CLOSED))
@@ -183,7 +184,6 @@ class Resolver:
 
     def _start_queued(self, queued: "_Queued") -> None:
         if not queued.serial:
-            queued.serial = 1
             self._free -= 1
             queued.flight.start(queued.loop)
 
@@ -191,15 +191,18 @@ class Resolver:
 class _Queued:
     """A question that waits for a slot. Implements `monitor.world.dns.pace.Timed`."""
 
-    __slots__ = ("flight", "loop", "serial")
+    __slots__ = ("flight", "loop")
 
     def __init__(self, flight: Flight, loop: asyncio.AbstractEventLoop) -> None:
         self.flight = flight
         self.loop = loop
-        self.serial = 0
+
+    @property
+    def serial(self) -> int:
+        """0 while it waits; it may have landed without ever being on its way."""
+        return int(self.flight.started or self.flight.answer is not None)
 
     def overdue(self) -> None:
-        self.serial = 1
         self.flight.land(failed(self.flight.question, DnsStatus.ERROR, WAITED_IN_VAIN))
 
 

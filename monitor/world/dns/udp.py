@@ -131,9 +131,7 @@ class UdpChannel:
             sockets.appendleft(_Socket(self.server, loop))
         home = sockets[0]
         if home.queries >= QUERIES_A_SOCKET:
-            self._retire(sockets.popleft())
-            home = _Socket(self.server, loop)
-            sockets.appendleft(home)
+            home = sockets[0] = self._in_place_of(home, loop)
         sockets.rotate(-1)
         query, waiting = sent.query, home.waiting
         while (key := query.wire[:2]) in waiting:
