@@ -1,6 +1,6 @@
 """From a file and the environment to a `ValidConfig`, or to all that is wrong with them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
@@ -92,7 +92,7 @@ def _validated(
         config = _with_ca(model.model_validate(data), folder)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=False)
-        problems += [(_path(d["loc"]), _message(d, model)) for d in details]
+        problems += [(_path(d["loc"]), _message(d, model)) for d in _own(details)]
     errors += [_located(path, message, root, file, origins) for path, message in problems]
     if errors:
         raise ConfigErrors(errors)
@@ -119,6 +119,15 @@ def _located(
     return ConfigError(file, root.line_of(path) if root else None, written(path), message)
 
 
+def _own(details: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Without the lists that are too short only because pydantic left out the items that are wrong."""
+    for detail in details:
+        loc = detail["loc"]
+        inside = (d for d in details if len(d["loc"]) > len(loc) and d["loc"][: len(loc)] == loc)
+        if detail["type"] != "too_short" or not any(inside):
+            yield detail
+
+
 def _path(loc: tuple[str | int, ...]) -> KeyPath:
     return tuple(part for part in loc if part != "[key]")
 
@@ -135,6 +144,8 @@ def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
             return what + nearest
         case "value_error":
             return str(detail["ctx"]["error"])
+        case "too_short" if detail["ctx"]["min_length"] == 1:
+            return "must not be empty"
         case "string_pattern_mismatch":
             pattern = detail["ctx"]["pattern"]
             return _PATTERNS.get(pattern) or f"must match `{pattern}`"

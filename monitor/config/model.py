@@ -6,7 +6,7 @@ key to be judged (a sender naming a domain) is in `monitor.config.crosschecks`.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,17 +23,9 @@ from monitor.config import names
 from monitor.model import Role
 from monitor.protocol.sendgrid_key import verification_key
 
-_Item = TypeVar("_Item")
-
 
 def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
-
-
-def _not_empty(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
-    if not values:
-        raise ValueError("must not be empty")
-    return values
 
 
 def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -85,8 +77,7 @@ def _http_url(url: str) -> str:
 MAX_OF_SENDER = 65_536
 """Addresses that one sender may declare."""
 
-# Not `min_length`, which also complains of a list whose items are all wrong.
-_NOT_EMPTY = AfterValidator(_not_empty)
+_NOT_EMPTY = Field(min_length=1)
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=NAME_PATTERN)]

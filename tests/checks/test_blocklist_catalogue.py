@@ -273,6 +273,21 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("zones", "says"),
+    [("[]", ["must not be empty"]), ("[sorbs.net]", ["zone `sorbs.net` has been dead"])],
+)
+def test_a_list_of_zones_is_wrong_for_one_reason(
+    tmp_path: Path, zones: str, says: list[str]
+) -> None:
+    text = f"domains: [{{name: a.example}}]\nchecks: {{blocklist: {{zones: {zones}}}}}\n"
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(ConfigErrors) as raised:
+        load(tmp_path / "c.yaml", {}, installed_checks())
+    told = [error.message for error in raised.value.errors]
+    assert [text[: len(start)] for text, start in zip(told, says, strict=True)] == says
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("zones:\n  - zone: ]\n", "zones.yaml:2: is no YAML"),
