@@ -125,9 +125,10 @@ class BlocklistCheck:
     )
 
     def __init__(self, settings: BlocklistSettings) -> None:
-        self._zones = chosen(merged(settings.catalogue), settings.zones, plain(settings.keys))
+        catalogue, keys = merged(settings.catalogue), plain(settings.keys)
+        self._zones = chosen(catalogue, settings.zones, keys)
         self._prover = Prover()
-        self._listing = Listing(settings)
+        self._listing = Listing(catalogue, self._zones, keys)
         self._shared_resolver = ""
 
     async def run(self, target: Listable | MonitorTarget, world: World) -> Outcome:

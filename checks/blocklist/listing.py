@@ -1,14 +1,13 @@
 """The catalogue as the daemon and people see it, and one zone tried now."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
 
 from checks.blocklist import proof
-from checks.blocklist.catalogue import Zone, chosen, dead, merged
+from checks.blocklist.catalogue import Zone, chosen, dead
 from checks.blocklist.entries import RANKS, ZoneEntry
 from checks.blocklist.proof import Trouble
-from checks.blocklist.settings import BlocklistSettings, plain
 from monitor.check import (
     DeadZone,
     World,
@@ -27,10 +26,12 @@ _GRAVEST_FIRST: Sequence[str] = RANKS
 class Listing:
     """The catalogue under one configuration; what is asked of it now stands first."""
 
-    def __init__(self, settings: BlocklistSettings) -> None:
-        self._catalogue = merged(settings.catalogue)
-        self._keys = plain(settings.keys)
-        self._asked = chosen(self._catalogue, settings.zones, self._keys)
+    def __init__(
+        self, catalogue: Mapping[str, ZoneEntry], asked: Sequence[Zone], keys: Mapping[str, str]
+    ) -> None:
+        self._catalogue = catalogue
+        self._keys = keys
+        self._asked = asked
         names = dict.fromkeys([zone.name for zone in self._asked])
         ordered = [*names, *(name for name in self._catalogue if name not in names)]
         self.zones = tuple(self._facts(self._catalogue[name]) for name in ordered)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.command import PluginCommand, Problem
-from monitor.cli.options import duration
+from monitor.cli.options import duration, json_option
 from monitor.cli.source import checks_installed, config_option, loaded_or_default
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ WRITING_SECONDS = 0.4
 )
 @config_option
 @click.option("--only", metavar="CHECK", multiple=True, help="Only this check; may be repeated.")
-@click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+@json_option
 @click.option(
     "--timeout",
     metavar="DURATION",

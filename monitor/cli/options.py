@@ -1,6 +1,17 @@
-"""Values of options that are checked while they are read."""
+"""Options that several commands have, and values that are checked while they are read."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def json_option(function: _Function) -> _Function:
+    """`--json`."""
+    option = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+    return option(function)
 
 
 def host_and_port(

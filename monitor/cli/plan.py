@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.command import Command
+from monitor.cli.options import json_option
 from monitor.cli.source import config_option, loaded, needed_file
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ AT_ONCE = 20
 
 @click.command(cls=Command)
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+@json_option
 def plan(config: Path | None, *, as_json: bool) -> None:
     """Show what would be asked of whom, how often, and the limits."""
     from monitor.cli.log_format import start_log

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.command import PluginCommand, Problem
-from monitor.cli.options import duration
+from monitor.cli.options import duration, json_option
 from monitor.cli.source import config_option, loaded_or_default
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Catalogue:
 @config_option
 @click.option("--test", is_flag=True, help="Ask them now; without names those that are asked.")
 @click.option("--all", "every", is_flag=True, help="With --test: also those that could be asked.")
-@click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+@json_option
 @click.option(
     "--timeout",
     metavar="DURATION",
