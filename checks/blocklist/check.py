@@ -225,7 +225,7 @@ class BlocklistCheck:
     ) -> dict[str, Answered]:
         """What each zone said; a listing with its text."""
         names = [query_name(asked.subject, zone.origin) for zone in zones]
-        records = await world.dns.ask_many([Question(name, "A") for name in names])
+        records = await world.zones.ask_many([Question(name, "A") for name in names])
         read_answers = {
             zone.name: Answered(zone, answer, read(answer.records, zone.codes))
             for zone, answer in zip(zones, records, strict=True)
@@ -233,7 +233,7 @@ class BlocklistCheck:
         listing = [a for a in read_answers.values() if a.state == State.LISTED]
         readable = await budget.readable([a.zone for a in listing], world)
         listing = [a for a in listing if a.zone in readable]
-        texts = await world.dns.ask_many([Question(a.answer.question.name, "TXT") for a in listing])
+        texts = await world.zones.ask_many([Question(a.answer.question.name, "TXT") for a in listing])
         for said, text in zip(listing, texts, strict=True):
             read_answers[said.zone.name] = said.with_text(text.records)
         for said in read_answers.values():

@@ -111,7 +111,7 @@ class Listing:
 
 async def _tried(zone: Zone, kind: Kind, world: World) -> tuple[Kind, Trouble | None]:
     entries = proof.test_entries(zone, kind)
-    answers = await world.dns.ask_many(proof.questions(zone, entries))
+    answers = await world.zones.ask_many(proof.questions(zone, entries))
     return kind, proof.trouble(zone, entries, answers)
 
 

@@ -69,7 +69,7 @@ class Prover:
         at = world.clock.monotonic()
         entries = {zone.name: proof.test_entries(zone, kind) for zone in allowed}
         questions = [q for zone in allowed for q in proof.questions(zone, entries[zone.name])]
-        answers = iter(await world.dns.ask_many(questions) if questions else [])
+        answers = iter(await world.zones.ask_many(questions) if questions else [])
         for zone in allowed:
             own = [next(answers) for _ in entries[zone.name]]
             asked[zone.name] = len(own)

@@ -106,9 +106,14 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """All that a check may touch. `nameservers` are the addresses of those that our resolver asks."""
+    """All that a check may touch. `nameservers` are the addresses of those that our resolver asks.
+
+    `zones` asks the same resolver by the same way as `dns`, and keeps no answer: for questions of which there
+    are very many and which are asked to learn what is there now.
+    """
 
     dns: DnsClient
+    zones: DnsClient
     authorities: Authorities
     dnssec: DnssecClient
     smtp: SmtpClient

@@ -100,6 +100,7 @@ class Worlds:
         """A world of a check around an outside that others may share."""
         return World(
             dns=outside.dns,
+            zones=outside.dns.keeping_nothing(),
             authorities=outside.authorities,
             dnssec=outside.dnssec,
             smtp=self._smtp,

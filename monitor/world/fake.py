@@ -170,6 +170,7 @@ class FakeWorld:
         """The world to hand to a check; all of a FakeWorld's worlds share its data and its records."""
         return World(
             dns=self,
+            zones=self,
             authorities=FakeAuthorities(
                 self, self._servers, delegations=self._delegations, glue=self._glue
             ),

@@ -61,7 +61,8 @@ def world(*, dns_port: int | None = None, **smtp: Any) -> World:
         return replace(fake, smtp=SmtpProber(clock=SystemClock(), **smtp), clock=SystemClock())
     resolver = Resolver(clock=fake.clock, nameservers=[f"127.0.0.1:{dns_port}"], timeout=1)
     RESOLVERS.append(resolver)
-    return replace(fake, dns=resolver.per_look())
+    view = resolver.per_look()
+    return replace(fake, dns=view, zones=view.keeping_nothing())
 
 
 def told(outcome: Outcome) -> Any:

@@ -79,6 +79,10 @@ class Resolver:
             route: self._way(channels, tcp=route.itinerary.tcp, asking=Asking.UNCHECKED)
             for route, channels in ((self._route, self._channels), (self._other, others))
         }
+        self._passing = {
+            route: Route(route.itinerary, self._landed)
+            for route in (self._route, self._other, *self._unchecked.values())
+        }
         self._main = DnsView(self, self._route)
 
     def _way(
@@ -115,11 +119,15 @@ class Resolver:
         """The same way, with validation disabled."""
         return self._unchecked[route]
 
+    def keeping_nothing(self, route: Route) -> Route:
+        """The same way, whose answers nobody keeps."""
+        return self._passing[route]
+
     async def aclose(self) -> None:
         """Give up on what is in flight, and on what comes later: the answers are errors."""
         self._closed = True
         self._queue.clear()
-        for route in (self._route, self._other, *self._unchecked.values()):
+        for route in (*self._passing, *self._passing.values()):
             for flight in list(route.flights.values()):
                 flight.land(failed(flight.question, DnsStatus.ERROR, _CLOSED))
         for channel in self._channels:
@@ -226,6 +234,10 @@ class DnsView:
         """A client that asks by the same route, anew and without validation (RFC 4035 §3.2.2)."""
         route = self._resolver.unchecked(self._route)
         return DnsView(self._resolver, route, memo={}, cached=False)
+
+    def keeping_nothing(self) -> "DnsView":
+        """A client that asks by the same route, anew each time; what it hears is kept for nobody."""
+        return DnsView(self._resolver, self._resolver.keeping_nothing(self._route), cached=False)
 
     async def ask(self, name: str, rtype: str) -> DnsAnswer:
         """The answer, within the resolver's time limit."""
