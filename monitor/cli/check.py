@@ -60,7 +60,10 @@ def check(
 ) -> None:
     """Look once, now, at a domain, an address, or host:port.
 
-    Exits 0 ok, 1 warning, 2 critical, 3 unknown, as monitoring plugins do.
+    The target `monitor` is the monitor itself: its network, its resolver, and which blocklists serve it.
+
+    Exits 0 ok, 1 warning, 2 critical, 3 unknown, as monitoring plugins do. What it asks blocklists is not
+    counted in the daemon's budget of a day.
     """
     if not 0 < timeout <= LONGEST_SECONDS:
         raise click.UsageError(f"--timeout is at most {LONGEST_SECONDS:.0f}s, and more than 0")

@@ -17,6 +17,7 @@ from monitor.model import (
     Domain,
     DomainTarget,
     HostTarget,
+    MonitorTarget,
     SenderTarget,
     Status,
     Target,
@@ -90,15 +91,19 @@ def task_of(target: Target, config: ValidConfig, only: Sequence[str]) -> Task:
 
 
 def named_target(text: str) -> Target:
-    """The target that a person names.
+    """The target that a person names; `monitor` is the monitor itself, which no domain can be called.
 
     Raises:
         ValueError: it is no domain, no address and no host:port.
     """
-    return target_of(text.strip())
+    ourselves = MonitorTarget()
+    text = text.strip()
+    return ourselves if text.lower() == ourselves.name else target_of(text)
 
 
 def _applies(job: Job, kind: type[Target]) -> bool:
+    if kind is MonitorTarget:
+        return kind in job.about.target_types
     # Windows of events confirm themselves; a one-shot look has none.
     if job.about.confirm is Confirm.NONE and not job.about.reads_results:
         return False
@@ -162,7 +167,9 @@ class _Run:
         target = self.task.target
         targets: list[Target] = [target]
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._ask_ourselves())
+            # Of the monitor itself its checks say what is wrong with it.
+            if not isinstance(target, MonitorTarget):
+                tasks.create_task(self._ask_ourselves())
             self._start(tasks, targets, reading=False)
             if isinstance(target, DomainTarget):
                 inventory = await self._inventory(target.name)

@@ -102,7 +102,8 @@ def zones(
     """List the blocklist zones, tell all of one, or ask them now.
 
     --test exits 0 where all are usable, 1 where some are not, and 3 where that could be told of none, as
-    monitoring plugins do.
+    monitoring plugins do. It asks a zone up to three questions for each kind that it lists; they are not
+    counted in the daemon's budget of a day.
     """
     if timeout <= 0:
         raise click.UsageError("--timeout must be more than 0")

@@ -47,6 +47,38 @@ def test_a_domain_brings_its_addresses_and_mail_hosts(lab: Path, tmp_path: Path)
     assert {target for check, target in looked if check == "smtp_audit"} == hosts
 
 
+def test_the_monitor_itself_is_a_target(lab: Path, tmp_path: Path) -> None:
+    """What checks say of ourselves, once: our canaries, and each zone by its own test entries."""
+    ended = deliverability("check", "monitor", "--config", lab, "--json", cwd=tmp_path)
+    results = {r["check"]: r for r in json.loads(ended.stdout)["results"]}
+    assert (set(results), ended.returncode) == ({"self", "blocklist"}, 1)
+    assert {r["target"] for r in results.values()} == {"monitor"}
+    assert results["self"]["status"] == "ok"
+    [refused] = results["blocklist"]["findings"]
+    assert refused["code"] == "blocklist.zone_refused"
+    assert "refusing.lab.example" in refused["summary"]
+
+
+def test_the_monitor_is_no_target_of_what_looks_at_others(lab: Path, tmp_path: Path) -> None:
+    ended = deliverability("check", "monitor", "--only", "mx", "--config", lab, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert ended.stderr.startswith("mx: does not look at such a target")
+
+
+def test_without_a_resolver_the_monitor_says_so_of_itself(tmp_path: Path) -> None:
+    """There is nobody whom the trouble would have to be kept from; nothing is said against a zone."""
+    (tmp_path / "deliverability.yaml").write_text(
+        "domains: [{name: shop.example}]\n"
+        "resolver: {nameservers: ['127.0.0.1:1'], timeout: 500ms}\n"
+    )
+    ended = deliverability("check", "monitor", "--json", cwd=tmp_path)
+    document = json.loads(ended.stdout)
+    assert ended.returncode == 3
+    assert "own_trouble" not in document
+    codes = {r["check"]: [f["code"] for f in r["findings"]] for r in document["results"]}
+    assert codes == {"blocklist": [], "self": ["self.resolver_failing"]}
+
+
 def test_only_some_checks(lab: Path, tmp_path: Path) -> None:
     """`--only` may be repeated."""
     ended = deliverability(
