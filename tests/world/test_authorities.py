@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import dns.flags
+import dns.rcode
 import pytest
 from dns.message import Message
 
@@ -153,6 +154,16 @@ async def test_a_server_that_is_not_there_is_silent_too(watch: Start) -> None:
     )
     (said,) = await authorities.each("example.com", "example.com", "SOA")
     assert (said.answer.status, said.heard) == (DnsStatus.TIMEOUT, False)
+
+
+async def test_a_server_that_does_not_know_edns_is_asked_without(watch: Start) -> None:
+    def old(query: Message, transport: str) -> list[bytes]:
+        if query.edns >= 0:
+            return [wire(reply(query, rcode=dns.rcode.FORMERR), transport)]
+        return authoritative(RECORD)(query, transport)
+
+    authorities = await watch({"ns1.x": old}, txt=TXT)
+    assert (await authorities.ask("_dmarc.example.com", "TXT")).records == ("v=DMARC1; p=reject",)
 
 
 async def test_the_parents_referral_is_read_with_its_glue(watch: Start) -> None:

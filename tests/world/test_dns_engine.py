@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -104,6 +105,31 @@ async def test_a_port_that_brought_no_response_is_given_up() -> None:
         await resolver.ask_many(names(200))
         await resolver.aclose()
     assert [port for _, port, _ in there.seen].count(deaf) == 1
+
+
+async def test_a_server_that_does_not_know_edns_is_asked_without() -> None:
+    def answers(query: Message, _sender: object) -> list[bytes]:
+        if query.edns < 0:
+            return [answer(query)]
+        return [dns.message.make_response(query).to_wire()[:3] + b"\1" + bytes(8)]
+
+    with server(answers) as there:
+        resolver = client(there.port)
+        found = await resolver.ask_many(names(3))
+        await resolver.aclose()
+    assert [each.records for each in found] == [(TRUE,)] * 3
+
+
+async def test_who_waits_hears_that_nobody_listens() -> None:
+    """What came of one question is told when the next one is sent from its socket (ICMP)."""
+    with server(lambda _query, _: []) as there:
+        port = there.port
+    resolver = client(port)
+    started = time.monotonic()
+    found = await resolver.ask_many(names(500))
+    await resolver.aclose()
+    assert {each.status for each in found} == {DnsStatus.ERROR}
+    assert time.monotonic() - started < 1.0
 
 
 async def test_what_another_sends_is_not_heard() -> None:

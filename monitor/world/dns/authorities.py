@@ -22,7 +22,7 @@ from monitor.check.dns import every_record
 from monitor.world.dns.exchange import exchanged
 from monitor.world.dns.message import answer_of, failed, name_text, read_message, record_text
 from monitor.world.dns.nameserver import Nameserver
-from monitor.world.dns.query import Asking, query_for
+from monitor.world.dns.query import WITHOUT_EDNS, Asking, Query, query_for
 from monitor.world.guard import AddressGuard
 
 MOST_SERVERS = 13
@@ -188,12 +188,19 @@ class AuthorityWatch:
         server = Nameserver(address, self._guard.port(53))
         key = (server, question)
         if key not in self._asked:
-            self._asked[key] = asyncio.create_task(_twice(question, server))
+            self._asked[key] = asyncio.create_task(_exchanged(question, server))
         return await asyncio.shield(self._asked[key])
 
 
-async def _twice(question: Question, server: Nameserver) -> Message:
+async def _exchanged(question: Question, server: Nameserver) -> Message:
     query = query_for(question, Asking.AUTHORITATIVE)
+    response = await _twice(query, server)
+    if response.rcode() in WITHOUT_EDNS:
+        response = await _twice(query.without_options(), server)
+    return response
+
+
+async def _twice(query: Query, server: Nameserver) -> Message:
     half = SERVER_SECONDS / 2
     exchange = partial(
         exchanged, query, server, half, partial(read_message, query), tcp_seconds=SERVER_SECONDS

@@ -144,6 +144,10 @@ class Flight(Sent):
             if query.mixed:
                 channel.keeps_case = True
             self.land(answer)
+        elif query.is_not_understood_by(wire):
+            self.forget()
+            self.query = query.without_options()
+            self._send(self._loop.time())
         else:
             self.forget()
             self._failed(replace(answer, reason=f"{channel.server} {answer.reason}"))
@@ -191,6 +195,9 @@ class Flight(Sent):
             self.land(failed(self.question, DnsStatus.ERROR, str(error)))
             return
         self.seconds = self._itinerary.attempts[self._attempt][1]
+        self._send(now)
+
+    def _send(self, now: float) -> None:
         try:
             self._channel.ask(self, now, self._loop)
         except OSError as error:

@@ -34,10 +34,12 @@ _TC = 0x02
 _AD, _Z = 0x20, 0x40
 _LONGEST_REASON = 200
 _PLAIN_OPT = 11
-_POINTER = b"\xc0"
-_SOA_IN = b"\0\6\0\1"
-_SHORTEST_SOA = 12 + 22
-"""Bytes: a pointer, the head of a record, two names of the root, and five numbers."""
+_POINTER = 0xC000
+_SOA_IN = 0x0006_0001
+_SOA_HEAD = struct.Struct("!HIIH")
+"""A pointer to a name, type and class, TTL, and the size of what follows."""
+_SHORTEST_SOA = 22
+"""Bytes of its data: two names of the root, and five numbers."""
 
 
 def _quick_headers() -> dict[bytes, tuple[DnsStatus, bool, bool]]:
@@ -90,17 +92,19 @@ def _quick_negative(question: Question, query: Query, wire: bytes) -> DnsAnswer 
     the SOA no more is read than how long nothing may be kept (RFC 2308 §5).
     """
     told = _QUICK.get(wire[2:12])
-    if told is None or not query.is_answered_by(wire):
+    if told is None or not query.is_repeated_by(wire):
         return None
     status, authenticated, has_soa = told
     ttl, end = 0, query.question_end
     if has_soa:
-        if wire[end : end + 1] < _POINTER or wire[end + 2 : end + 6] != _SOA_IN:
+        if len(wire) < end + _SOA_HEAD.size:
             return None
-        ttl = int.from_bytes(wire[end + 6 : end + 10])
-        end += 12 + int.from_bytes(wire[end + 10 : end + 12])
+        pointer, rtype_and_class, ttl, size = _SOA_HEAD.unpack_from(wire, end)
+        end += _SOA_HEAD.size + size
         # A TTL with the highest bit set is zero (RFC 2181 §8).
-        if ttl >> 31 or end > len(wire) or end < query.question_end + _SHORTEST_SOA:
+        if pointer < _POINTER or rtype_and_class != _SOA_IN or ttl >> 31:
+            return None
+        if size < _SHORTEST_SOA or end > len(wire):
             return None
         ttl = min(ttl, int.from_bytes(wire[end - 4 : end]))
     if not _only_options(wire, end):

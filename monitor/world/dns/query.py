@@ -23,6 +23,8 @@ IN = 1
 _QR, _QR_AND_OPCODE = 0x80, 0xF8
 _LONGEST_NAME = 253
 _WITHOUT_QUESTION = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED}
+WITHOUT_EDNS = {dns.rcode.FORMERR, dns.rcode.NOTIMP}
+"""What a server may answer that does not know EDNS (RFC 6891 §7)."""
 # A bit set in a letter is the difference between its cases; the lengths of labels are no letters (< 64).
 _CASE_BITS = bytes(0x20 if bytes((octet,)).isalpha() else 0 for octet in range(256))
 
@@ -62,6 +64,7 @@ class Chance:
 
 
 _chance = Chance()
+_number = int.from_bytes
 
 
 @dataclass(slots=True)
@@ -76,36 +79,52 @@ class Query:
     question_end: int
     mixed: bool = False
 
+    @property
+    def has_options(self) -> bool:
+        """Whether it has an OPT record (EDNS)."""
+        return len(self.wire) > self.question_end
+
+    def without_options(self) -> "Query":
+        """The same question, for a server that does not know EDNS (RFC 6891 §7); under another id."""
+        head, question = self.wire[2:10], self.wire[HEADER : self.question_end]
+        return Query(random_id() + head + b"\0\0" + question, self.question_end, self.mixed)
+
     def is_answered_by(self, wire: bytes) -> bool:
         """Whether this is a response, to this query (RFC 5452 §9.1): its id and its question."""
-        end = self.question_end
-        if not self._has_our_head(wire):
+        return _is_response(wire) and self.is_repeated_by(wire)
+
+    def is_repeated_by(self, wire: bytes) -> bool:
+        """Whether this response with one question has this query's id and question."""
+        asked, end = self.wire, self.question_end
+        if wire[:2] != asked[:2]:
             return False
-        same = wire[HEADER:end] == self.wire[HEADER:end]
-        return same or (not self.mixed and self._has_our_name(wire))
+        return wire[HEADER:end] == asked[HEADER:end] or (
+            not self.mixed and self._has_our_name(wire)
+        )
 
     def is_refused_by(self, wire: bytes) -> bool:
         """Whether this is a response without a question, as servers send that refuse to read one."""
         header = len(wire) >= HEADER and wire[:2] == self.wire[:2] and wire[4:6] == b"\0\0"
         return header and wire[2] & _QR_AND_OPCODE == _QR and wire[3] & 0xF in _WITHOUT_QUESTION
 
+    def is_not_understood_by(self, wire: bytes) -> bool:
+        """Whether this response may mean no more than that its server does not know EDNS."""
+        return self.has_options and wire[3] & 0xF in WITHOUT_EDNS
+
     def is_folded_by(self, wire: bytes) -> bool:
         """Whether this were a response, had its server kept the case of the letters."""
-        return self.mixed and self._has_our_head(wire) and self._has_our_name(wire)
-
-    def _has_our_head(self, wire: bytes) -> bool:
-        """A response with our id and one question."""
-        return (
-            wire[:2] == self.wire[:2]
-            and len(wire) >= self.question_end
-            and wire[4:6] == ONE
-            and wire[2] & _QR_AND_OPCODE == _QR
-        )
+        same_id = self.mixed and wire[:2] == self.wire[:2]
+        return same_id and _is_response(wire) and self._has_our_name(wire)
 
     def _has_our_name(self, wire: bytes) -> bool:
-        """In whatever case."""
+        """The whole question, in whatever case."""
         asked, end = self.wire, self.question_end
         return wire[HEADER:end].lower() == asked[HEADER:end].lower()
+
+
+def _is_response(wire: bytes) -> bool:
+    """Whether it is a response with one question."""
+    return len(wire) > HEADER and wire[4:6] == ONE and wire[2] & _QR_AND_OPCODE == _QR
 
 
 def query_for(
@@ -116,13 +135,13 @@ def query_for(
     Raises:
         ValueError: the name or the type cannot be asked for.
     """
-    name = b"".join(_length_first(question.name)) + b"\0"
+    name = b"".join(_length_first(question.name))
     head, tail, asked = _template(question.rtype, asking)
     size = len(name)
     chance = _chance.take(size + 2)
     if mixed:
-        flips = int.from_bytes(name.translate(_CASE_BITS)) & int.from_bytes(chance[2:])
-        name = (int.from_bytes(name) ^ flips).to_bytes(size)
+        flips = _number(name.translate(_CASE_BITS)) & _number(chance[2:])
+        name = (_number(name) ^ flips).to_bytes(size)
         # Small letters only, or none: a server that folds case repeats them too.
         mixed = flips != 0
     return Query(chance[:2] + head + name + tail, HEADER + size + asked, mixed)
@@ -146,8 +165,6 @@ def _length_first(text: str) -> list[bytes]:
     """The labels of an absolute name, each after its length."""
     if text == ".":
         return []
-    if not text.isascii() or not text.isprintable():
-        raise ValueError(f"{text[:80]!a} is not a DNS name: only printable ASCII")
     if len(text) > _LONGEST_NAME:
         raise ValueError(f"{text[:80]!a} is not a DNS name: too long (RFC 1035 §2.3.4)")
     try:
@@ -158,6 +175,8 @@ def _length_first(text: str) -> list[bytes]:
 
 @lru_cache(4096)  # octets of addresses, and the labels of zones
 def _label(text: str) -> bytes:
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("only printable ASCII")
     if not text:
         raise ValueError("an empty label")
     if len(text) > LONGEST_LABEL:
@@ -169,7 +188,7 @@ def _label(text: str) -> bytes:
 def _template(rtype: str, asking: Asking) -> tuple[bytes, bytes, int]:
     """What stands between id and name, what follows the name, and how much of that belongs to the question."""
     head = struct.pack("!5H", asking.value, 1, 0, 0, 1)
-    asked = struct.pack("!2H", rdata_type(rtype), IN)
+    asked = struct.pack("!B2H", 0, rdata_type(rtype), IN)  # after the root label
     wants_dnssec = 0 if asking is Asking.AUTHORITATIVE else int(dns.flags.DO)
     # The OPT record (RFC 6891 §6.1.2): root name, type, payload size, extended flags, no options.
     options = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, PAYLOAD, wants_dnssec, 0)

@@ -138,8 +138,10 @@ class UdpChannel:
             query.wire = random_id() + query.wire[2:]
         try:
             home.send(query.wire)
-        except OSError:
-            # It may be bound to an address that we have no more, or tell what came of an earlier query.
+        except OSError as error:
+            # It may be bound to an address that we have no more, or tell what came of earlier queries (ICMP).
+            if isinstance(error, ConnectionRefusedError):
+                loop.call_soon(home.unreached, error)
             home = sockets[-1] = self._in_place_of(home, loop)
             waiting = home.waiting
             home.send(query.wire)
@@ -205,7 +207,7 @@ class _Socket:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._unreached(error)
+                self.unreached(error)
                 return
             sent = waiting.get(wire[:2])
             if sent is not None:
@@ -213,7 +215,7 @@ class _Socket:
             if self._socket.fileno() < 0:
                 return
 
-    def _unreached(self, error: OSError) -> None:
+    def unreached(self, error: OSError) -> None:
         """Nobody listens there (ICMP): all who wait here wait in vain."""
         everyone = list(self.waiting.values())
         self.waiting.clear()
