@@ -39,6 +39,7 @@ from monitor.model import (
     Outcome,
     Sample,
     Severity,
+    Status,
 )
 from monitor.protocol.dnsbl import Kind, State, kind_of, query_name, read
 
@@ -47,12 +48,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a run asks about: the address or name, its kind, whether it sends, and the zones that list such."""
+    """What a run asks about: the address or name, its kind, and the zones that list such.
+
+    `sends`: mail leaves from it. `only_by`: what of the domain's SPF record alone tells of it.
+    """
 
     subject: Address | str
     domain: str
     kind: Kind
     sends: bool
+    only_by: str
     zones: tuple[Zone, ...]
 
 
@@ -66,6 +71,11 @@ def _listable(target: Listable) -> Address | str:
             return target.address
         case DomainTarget() | NamedDomainTarget():
             return target.name
+
+
+def _only_by(target: Listable) -> str:
+    """The SPF term that alone tells of it; "" where it is declared, by itself or in a range, or a mail host's."""
+    return target.part_of if isinstance(target, AddressTarget) and not target.sender else ""
 
 
 class BlocklistCheck:
@@ -138,15 +148,14 @@ class BlocklistCheck:
         subject = _listable(target)
         kind = kind_of(subject)
         sends = not isinstance(target, AddressTarget) or target.sends
-        asked = _Asked(subject, target.domain, kind, sends, self._of_kind(kind))
+        asked = _Asked(subject, target.domain, kind, sends, _only_by(target), self._of_kind(kind))
         if not asked.zones:
             return Outcome.unknown(f"no zone that is configured lists {evaluate.PLURAL[kind]}")
         proofs, tested = await self._prover.prove(asked.zones, kind, world)
         usable = [zone for zone in asked.zones if proofs[zone.name].good]
         due = await budget.due(usable, target, world)
         answers = await self._answers(asked, due, world)
-        if world.confirming:
-            await self._prove_again(asked, answers, proofs, tested, world)
+        await self._prove_again(asked, answers, proofs, tested, world)
         looks = tuple(
             _look(asked, zone, proofs[zone.name], answers.get(zone.name), world)
             for zone in asked.zones
@@ -233,7 +242,9 @@ class BlocklistCheck:
         listing = [a for a in read_answers.values() if a.state == State.LISTED]
         readable = await budget.readable([a.zone for a in listing], world)
         listing = [a for a in listing if a.zone in readable]
-        texts = await world.zones.ask_many([Question(a.answer.question.name, "TXT") for a in listing])
+        texts = await world.zones.ask_many(
+            [Question(a.answer.question.name, "TXT") for a in listing]
+        )
         for said, text in zip(listing, texts, strict=True):
             read_answers[said.zone.name] = said.with_text(text.records)
         for said in read_answers.values():
@@ -260,24 +271,29 @@ class BlocklistCheck:
         tested: Counter[str],
         world: World,
     ) -> None:
-        """A listing counts, and its end does, only if its zone still behaves after it said so.
+        """A listing is told, and its end is, only if its zone still behaves after it said so.
 
-        It may have begun to list everyone, or nobody.
+        It may have begun to list everyone, or nobody. Ordinary looks are held to it too: where the configuration
+        wants no confirming ones, what they tell counts at once.
         """
-        name = str(asked.subject)
-        news = [
-            said.zone
-            for said in answers.values()
-            if said.state == State.LISTED
-            or (
-                said.state == State.CLEAN
-                and known_listings.is_listed(name, asked.domain, said.zone.name, world)
-            )
-        ]
+        news = [said.zone for said in answers.values() if _is_news(asked, said, world)]
         since = world.clock.monotonic()
         fresh, more = await self._prover.prove(news, asked.kind, world, since=since)
         proofs.update(fresh)
         tested.update(more)
+
+
+def _is_news(asked: _Asked, said: Answered, world: World) -> bool:
+    """Whether it says another thing than is known already; to a confirming look any listing is news."""
+    if said.trouble:
+        return False
+    severity = evaluate.gravest(said, asked.subject, sends=asked.sends, only_by=asked.only_by)
+    status = known_listings.status_where_listed(
+        str(asked.subject), asked.domain, said.zone.name, world
+    )
+    if severity is None or status is None or world.confirming:
+        return severity is not None or status is not None
+    return severity is Severity.CRITICAL and status is not Status.CRITICAL
 
 
 def _look(asked: _Asked, zone: Zone, proof: Proof, said: Answered | None, world: World) -> Look:
@@ -289,7 +305,9 @@ def _look(asked: _Asked, zone: Zone, proof: Proof, said: Answered | None, world:
     besides = ""
     if said.state == State.LISTED and not isinstance(asked.subject, str):
         besides = known_listings.in_range(asked.subject, asked.domain, zone.name, world)
-    return evaluate.known(said, asked.subject, sends=asked.sends, besides=besides)
+    return evaluate.known(
+        said, asked.subject, sends=asked.sends, only_by=asked.only_by, besides=besides
+    )
 
 
 def _states(looks: Sequence[Look]) -> Iterable[Sample]:

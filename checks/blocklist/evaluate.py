@@ -60,25 +60,37 @@ class Answered:
         return replace(self, texts=tuple(texts))
 
 
-def known(said: Answered, subject: Address | str, *, sends: bool = True, besides: str = "") -> Look:
+def known(
+    said: Answered,
+    subject: Address | str,
+    *,
+    sends: bool = True,
+    only_by: str = "",
+    besides: str = "",
+) -> Look:
     """The look at a zone that answered: clean, or its listing.
 
-    `sends`: mail leaves from the subject straight to receivers. `besides` is what else is known of the listing.
+    `sends`: mail leaves from the subject straight to receivers. `only_by` is what of the domain's SPF record alone
+    tells of it, `besides` what else is known of the listing.
     """
-    zone, kind = said.zone, kind_of(subject)
-    listed = [
-        _Listed(meaning, severity)
-        for meaning in said.reading.meanings
-        if (severity := _severity(zone, kind, meaning, sends=sends))
-    ]
+    zone = said.zone
+    listed = _listed(said, subject, sends=sends, only_by=only_by)
     if not listed:
         return Look.known(zone.name, weight=zone.weight)
     return Look.known(
         zone.name,
-        (_finding(said, subject, listed, besides),),
-        samples=tuple(_sample(zone, kind, one) for one in listed),
+        (_finding(said, subject, listed, only_by, besides),),
+        samples=tuple(_sample(zone, kind_of(subject), one) for one in listed),
         weight=zone.weight,
     )
+
+
+def gravest(
+    said: Answered, subject: Address | str, *, sends: bool, only_by: str
+) -> Severity | None:
+    """How grave the listing is that `known` tells of; None where it tells of none."""
+    listed = _listed(said, subject, sends=sends, only_by=only_by)
+    return worst_severity([one.severity for one in listed])
 
 
 def state_label(look: Look) -> str:
@@ -90,10 +102,26 @@ def state_label(look: Look) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """What a zone says of the subject, and how much that matters there."""
+    """What a zone says of the subject, and how much that matters there.
+
+    `undeclared`: it would be graver if anybody had declared that the subject sends.
+    """
 
     meaning: Meaning
     severity: Severity
+    undeclared: bool = False
+
+
+def _listed(said: Answered, subject: Address | str, *, sends: bool, only_by: str) -> list[_Listed]:
+    found = []
+    for meaning in said.reading.meanings:
+        severity = _severity(said.zone, kind_of(subject), meaning, sends=sends)
+        if severity is Severity.CRITICAL and only_by:
+            # A term such as `a:www.example.com` lets a hoster's address send; whether it does nobody knows.
+            found.append(_Listed(meaning, Severity.WARNING, undeclared=True))
+        elif severity:
+            found.append(_Listed(meaning, severity))
+    return found
 
 
 def _severity(zone: Zone, kind: Kind, meaning: Meaning, *, sends: bool) -> Severity | None:
@@ -116,7 +144,11 @@ _SCOPE = {
 
 
 def _finding(
-    said: Answered, subject: Address | str, listed: Sequence[_Listed], besides: str
+    said: Answered,
+    subject: Address | str,
+    listed: Sequence[_Listed],
+    only_by: str,
+    besides: str,
 ) -> Finding:
     zone = said.zone
     domain = isinstance(subject, str)
@@ -127,6 +159,13 @@ def _finding(
     range_first = "".join(_SCOPE.get(one, "") for one in scopes if one)
     used_by = f" Who cares: {zone.used_by}" if zone.used_by else ""
     removal = f" Then ask for removal: {zone.delist}." if zone.delist else ""
+    care, declare = _CARE[severity], ""
+    if any(one.undeclared for one in listed):
+        care = f"{_CARE[Severity.CRITICAL]}, but only the domain's SPF record ({only_by}) tells of the address"
+        declare = (
+            "Does mail leave from it? Then declare it under senders, to be paged; if none does, take it out of the "
+            "domain's SPF record. "
+        )
     cause = (
         "mail or web pages in its name that somebody else made, and lists it mailed without consent"
         if domain
@@ -134,8 +173,8 @@ def _finding(
     )
     return Finding(
         "domain_listed" if domain else "address_listed",
-        f"{subject} is listed in {zone.name} ({names}): {_CARE[severity]}",
-        fix=f"{range_first}First find and stop what caused it ({cause}).{removal}{used_by}",
+        f"{subject} is listed in {zone.name} ({names}): {care}",
+        fix=f"{declare}{range_first}First find and stop what caused it ({cause}).{removal}{used_by}",
         evidence=zone.redacted("; ".join(filter(None, [codes, *said.texts, besides]))),
         severity=severity,
     )

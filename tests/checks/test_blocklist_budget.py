@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
+import pytest
+
 from checks.blocklist.budget import MUCH_MAIL
 from checks.blocklist.check import BlocklistCheck
 from checks.blocklist.settings import BlocklistSettings
@@ -24,6 +26,8 @@ from monitor.world.fake import FakeWorld
 ZONE = "bl.lab.example"
 PROVED = {f"2.0.0.127.{ZONE}": "127.0.0.2", f"test.{ZONE}": "127.0.0.2"}
 LISTED = {**PROVED, f"10.2.0.192.{ZONE}": "127.0.0.2"}
+_END_OF_A_DAY = 1_800_057_000.0
+"""Ten minutes before midnight (UTC): all that a day allows is open."""
 QUIET = AddressTarget(ip_address("192.0.2.11"), "example.com", "mta")
 
 
@@ -92,6 +96,20 @@ async def test_a_zone_that_allows_no_more_for_its_proof_is_unknown_and_not_asked
     seen = await look(made, fake, address(10))
     assert (seen.state, fake.asked) == (LookState.UNKNOWN, [])
     assert "2 questions a day" in seen.reason
+
+
+@pytest.mark.parametrize("confirming", [False, True])
+async def test_a_listing_whose_proof_is_not_allowed_any_more_is_unknown(
+    *, confirming: bool
+) -> None:
+    """Three questions for a first proof, one about each address, one for the text; three more would be too many."""
+    fake, made = FakeWorld(a=LISTED, now=_END_OF_A_DAY), check(queries_a_day=8)
+    assert (await look(made, fake, address(11))).state is LookState.KNOWN
+    fake.clock.advance(1)
+    seen = await look(made, fake, address(10), confirming=confirming)
+    assert (seen.state, seen.findings) == (LookState.UNKNOWN, ())
+    assert "8 questions a day, and no more now for its test entries" in seen.reason
+    assert len(fake.asked) == 6
 
 
 async def test_what_is_asked_is_what_counts() -> None:

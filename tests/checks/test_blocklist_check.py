@@ -116,30 +116,75 @@ async def test_what_makes_a_zone_unusable_is_logged_once_and_its_recovery_too() 
     assert "lists everyone" in logs[0]["reason"]
 
 
-async def test_a_zone_that_begins_to_list_everyone_right_after_its_proof_confirms_nothing() -> None:
+def known_as(status: Status) -> dict[str, list[PastResult]]:
+    """What is kept where the zone lists the address already."""
+    codes = {ZEN: ("blocklist.address_listed",)}
+    return {"example.com": [PastResult("blocklist", "192.0.2.10", status, by_subject=codes)]}
+
+
+def later(before: FakeWorld, **data: Any) -> FakeWorld:
+    """The same outside half a second later, when it says this."""
+    after = FakeWorld(**data)
+    after.memory, after.clock = before.memory, before.clock
+    after.clock.advance(0.5)
+    return after
+
+
+# Where the configuration wants no confirming looks, what an ordinary one tells counts at once.
+EITHER_LOOK = pytest.mark.parametrize("confirming", [False, True], ids=["ordinary", "confirming"])
+
+
+@EITHER_LOOK
+async def test_a_zone_that_begins_to_list_everyone_right_after_its_proof_lists_nobody(
+    *, confirming: bool
+) -> None:
     fake, made = FakeWorld(a=PROVED), check()
     await look(made, fake)
-    fake.clock.advance(0.5)
-    wild = FakeWorld(a={f"*.{ZEN}": "127.0.0.2"})
-    wild.memory, wild.clock = fake.memory, fake.clock
-    assert (await look(made, wild)).findings, "the old proof still holds for a first look"
-    confirmed = await look(made, wild, confirming=True)
-    assert (confirmed.state, confirmed.findings) == (LookState.UNKNOWN, ())
-    assert "lists everyone" in confirmed.reason
+    wild = later(fake, a={f"*.{ZEN}": "127.0.0.2"})
+    seen = await look(made, wild, confirming=confirming)
+    assert (seen.state, seen.findings) == (LookState.UNKNOWN, ())
+    assert "lists everyone" in seen.reason
 
 
-async def test_a_zone_that_is_emptied_right_after_its_proof_delists_nobody() -> None:
-    listed = PastResult(
-        "blocklist", "192.0.2.10", Status.CRITICAL, by_subject={ZEN: ("blocklist.address_listed",)}
-    )
-    fake, made = FakeWorld(a=LISTED, results={"example.com": [listed]}), check()
+@EITHER_LOOK
+async def test_a_zone_that_is_emptied_right_after_its_proof_delists_nobody(
+    *, confirming: bool
+) -> None:
+    results = known_as(Status.CRITICAL)
+    fake, made = FakeWorld(a=LISTED, results=results), check()
     await look(made, fake)
+    seen = await look(made, later(fake, results=results), confirming=confirming)
+    assert seen.state is LookState.UNKNOWN
+    assert "does not list its own test entry" in seen.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "proved_again"),
+    [
+        pytest.param(Status.CRITICAL, "127.0.0.2", False, id="listed as before"),
+        pytest.param(Status.WARNING, "127.0.0.10", False, id="no graver than before"),
+        pytest.param(Status.WARNING, "127.0.0.2", True, id="graver"),
+        pytest.param(Status.CRITICAL, None, True, id="gone"),
+    ],
+)
+async def test_an_ordinary_look_proves_again_only_what_is_news(
+    status: Status, code: str | None, *, proved_again: bool
+) -> None:
+    said = {**PROVED, **({f"10.2.0.192.{ZEN}": code} if code else {})}
+    fake, made = FakeWorld(a=said, results=known_as(status)), check()
+    await look(made, fake)
+    fake.asked.clear()
     fake.clock.advance(0.5)
-    emptied = FakeWorld(results={"example.com": [listed]})
-    emptied.memory, emptied.clock = fake.memory, fake.clock
-    confirmed = await look(made, emptied, confirming=True)
-    assert confirmed.state is LookState.UNKNOWN
-    assert "does not list its own test entry" in confirmed.reason
+    assert (await look(made, fake)).state is LookState.KNOWN
+    names = [question.name for question in fake.asked]
+    assert (f"2.0.0.127.{ZEN}" in names) is proved_again
+
+
+async def test_what_is_listed_and_nobodys_trouble_is_no_news() -> None:
+    fake = FakeWorld(a={**PROVED, f"10.2.0.192.{ZEN}": "127.0.0.10"})
+    receives = AddressTarget(ip_address("192.0.2.10"), "example.com", sends=False)
+    await look(check(), fake, receives)
+    assert [question.name for question in fake.asked].count(f"2.0.0.127.{ZEN}") == 1
 
 
 async def test_a_true_listing_is_confirmed() -> None:
@@ -305,8 +350,12 @@ async def test_looks_and_questions_are_counted() -> None:
         f"{ZEN} proof": 3.0,
         "bl.spamcop.net proof": 3.0,
     }
+    fake.clock.advance(1)
     again = await made.run(address(), fake.world())
-    assert samples(again, "blocklist_zone_queries_total") == {f"{ZEN} listed": 1.0}
+    assert samples(again, "blocklist_zone_queries_total") == {
+        f"{ZEN} listed": 1.0,
+        f"{ZEN} proof": 3.0,
+    }
 
 
 async def test_a_key_is_shown_nowhere() -> None:
