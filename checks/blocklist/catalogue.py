@@ -1,6 +1,6 @@
 """The catalogue: what each zone lists and what its answers mean. Data, in `zones.yaml` and `dead.yaml`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -104,22 +104,28 @@ def merged(additions: Sequence[ZoneEntry]) -> dict[str, ZoneEntry]:
 def chosen(
     catalogue: Mapping[str, ZoneEntry], names: Sequence[str] | None, keys: Mapping[str, str]
 ) -> tuple[Zone, ...]:
-    """The zones to ask: those named, else the default ones that need no key or have it.
+    """The zones to ask: those named, with which there is no `problem`, else the default ones that can be asked.
 
     A zone that another one of them contains is left out, so that its listings count once.
-
-    Raises:
-        ValueError: a name is not in the catalogue, or a named zone's key is missing.
     """
     if names is None:
         entries = [e for e in catalogue.values() if e.default and (not e.key or e.key in keys)]
     else:
-        problems = [problem for name in names if (problem := _problem(name, catalogue, keys))]
-        if problems:
-            raise ValueError("; ".join(problems))
         entries = [catalogue[name] for name in dict.fromkeys(names)]
     repeated = {name for entry in entries for name in _contained(entry, catalogue)}
     return tuple(_zone(e, catalogue, keys) for e in entries if e.name not in repeated)
+
+
+def problem(name: str, catalogue: Mapping[str, ZoneEntry], keys: Collection[str]) -> str:
+    """Why a zone cannot be asked: no entry, or no key for it among the names `keys`; "" where it can."""
+    entry = catalogue.get(name)
+    if entry is None:
+        near = get_close_matches(name, catalogue, n=1)
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        return f"zone `{name[:80]}` is not in the catalogue{hint}"
+    if entry.key and entry.key not in keys:
+        return f"zone `{name}` is asked with a key: set keys.{entry.key}"
+    return ""
 
 
 def _contained(entry: ZoneEntry, catalogue: Mapping[str, ZoneEntry]) -> set[str]:
@@ -134,21 +140,10 @@ def _contained(entry: ZoneEntry, catalogue: Mapping[str, ZoneEntry]) -> set[str]
     return found
 
 
-def _problem(name: str, catalogue: Mapping[str, ZoneEntry], keys: Mapping[str, str]) -> str:
-    entry = catalogue.get(name)
-    if entry is None:
-        near = get_close_matches(name, catalogue, n=1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
-        return f"zone `{name[:80]}` is not in the catalogue{hint}"
-    if entry.key and entry.key not in keys:
-        return f"zone `{name}` is asked with a key: set keys.{entry.key}"
-    return ""
-
-
 def _zone(entry: ZoneEntry, catalogue: Mapping[str, ZoneEntry], keys: Mapping[str, str]) -> Zone:
     key = keys.get(entry.key, "")
     codes = _codes(entry)
-    said = [*codes.meanings.values(), *codes.bits.values(), *filter(None, [codes.other])]
+    said = (*codes.meanings.values(), *codes.bits.values())
     severities = [meaning.severity for meaning in said if meaning.severity]
     variants = (e for e in catalogue.values() if e.instead_of == entry.name)
     return Zone(
@@ -183,7 +178,6 @@ def _codes(entry: ZoneEntry) -> ZoneCodes:
         refused=entry.refused,
         refused_bits=entry.refused_bits,
         not_listed=entry.not_listed,
-        other=entry.other.meant(entry.scope) if entry.other else None,
     )
 
 

@@ -1,7 +1,7 @@
 """What the catalogue's files, and the configuration, may say of a zone; `zones.yaml` says what each key means."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, ip_address
 from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
@@ -28,6 +28,8 @@ RANKS: Sequence[Rank] = tuple(SEVERITIES)
 
 _LOOPBACK_8 = IPv4Network("127.0.0.0/8")  # RFC 5782 §2.1
 _SUMS = IPv4Network("127.0.0.0/24")
+_LOOPBACK = IPv4Address("127.0.0.1")
+"""RFC 5782 §5 keeps it from being listed, and zones answer it to say "blocked"."""
 
 Code = Annotated[IPv4Network, Field(description="one answer, or a network of them")]
 Bit = Annotated[
@@ -91,11 +93,9 @@ class ZoneEntry(Settings):
     used_by: str = ""
     """Which receivers care, in a sentence."""
     codes: dict[Code, MeaningEntry] = Field(default_factory=dict)
-    """What its answers mean, by address or network of addresses."""
+    """What its answers mean, by address or network of addresses; one that nothing names leaves the zone unknown."""
     bits: dict[Bit, MeaningEntry] = Field(default_factory=dict)
     """What the bits of the last octet mean, for zones that answer with a sum."""
-    other: MeaningEntry | None = None
-    """What an answer means that no code names; without it such an answer is nonsense."""
     refused: tuple[Code, ...] = ()
     """Answers that refuse us, besides 127.255.255.0/24."""
     refused_bits: Annotated[int, Field(ge=0, le=255)] = 0
@@ -210,6 +210,8 @@ def _code_problems(entry: ZoneEntry) -> Iterator[str]:
     for code, table in placed:
         if not code.subnet_of(_LOOPBACK_8):
             yield f"code {_written(code)} is outside 127.0.0.0/8, where no blocklist answers"
+        if table == "codes" and code.prefixlen < code.max_prefixlen and _LOOPBACK in code:
+            yield f"code {_written(code)} has 127.0.0.1 in it, which lists nothing where it is not named by itself"
         if code.overlaps(REFUSALS):
             yield f"code {_written(code)} is a refusal at every zone (127.255.255.0/24)"
         if (entry.bits or entry.refused_bits) and code.overlaps(_SUMS):
@@ -217,16 +219,17 @@ def _code_problems(entry: ZoneEntry) -> Iterator[str]:
     for (one, first), (two, second) in combinations(placed, 2):
         if one.overlaps(two):
             yield f"code {_written(two)} under `{second}` overlaps {_written(one)} under `{first}`"
-    if not (entry.codes or entry.bits or entry.other):
-        yield "no answer of it would mean anything: name `codes`, `bits` or `other`"
+    if not (entry.codes or entry.bits):
+        yield (
+            "no answer of it would mean anything: name its `codes` or `bits`, as in "
+            "`codes: {127.0.0.2: {meaning: listed, severity: info}}`"
+        )
 
 
 def _bit_problems(entry: ZoneEntry) -> Iterator[str]:
     for bit in entry.bits:
         if bit & entry.refused_bits:
             yield f"bit {bit} is under `bits` and in `refused_bits`"
-    if entry.bits and entry.other:
-        yield "`other` would swallow the bits that `bits` does not name"
 
 
 def _test_problems(entry: ZoneEntry) -> Iterator[str]:

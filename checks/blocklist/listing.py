@@ -142,7 +142,6 @@ def _codes(entry: ZoneEntry) -> Iterator[ZoneCode]:
     written = {
         **{_written(code): meant for code, meant in entry.codes.items()},
         **{f"bit {bit}": meant for bit, meant in entry.bits.items()},
-        **({"any other": entry.other} if entry.other else {}),
     }
     for code, meant in written.items():
         yield ZoneCode(

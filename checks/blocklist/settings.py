@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from checks.blocklist.catalogue import built_in, chosen, merged, obituary
+from checks.blocklist.catalogue import built_in, merged, obituary, problem
 from checks.blocklist.entries import OwnZoneEntry, ZoneEntry
 from monitor.check import Settings
 
@@ -16,6 +16,16 @@ _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 def _living(zone: str) -> str:
     if dead := obituary(zone.lower()):
         raise ValueError(dead)
+    return zone
+
+
+def _askable(zone: str, info: ValidationInfo) -> str:
+    """A living zone of the catalogue, with its key where it wants one; what is wrong elsewhere is told there."""
+    _living(zone)
+    if info.data.keys() >= {"catalogue", "keys"} and (
+        wrong := problem(zone, _catalogue(info.data), info.data["keys"])
+    ):
+        raise ValueError(wrong)
     return zone
 
 
@@ -30,8 +40,9 @@ class BlocklistSettings(Settings):
     catalogue: Annotated[
         tuple[Annotated[OwnZoneEntry, AfterValidator(_living_entry)], ...],
         Field(
-            description="Zones besides the known ones, or in place of one of the same name; each names its test "
-            "entries by kind, or null where it has none (it then never pages). Dead zones are errors."
+            description="Zones besides the known ones, or in place of one of the same name; each says what its "
+            "answers mean (`codes` or `bits`; most zones have the one code 127.0.0.2) and names its test entries by "
+            "kind, or null where it has none (it then never pages). Dead zones are errors."
         ),
     ] = ()
     keys: dict[str, SecretStr] = Field(
@@ -40,7 +51,7 @@ class BlocklistSettings(Settings):
         "makes its zones be asked in place of the public ones.",
     )
     zones: Annotated[
-        tuple[Annotated[str, AfterValidator(_living)], ...] | None,
+        tuple[Annotated[str, AfterValidator(_askable)], ...] | None,
         Field(
             min_length=1,
             description="The zones to ask; those that most receivers use where left out. One that another of them "
@@ -75,13 +86,6 @@ class BlocklistSettings(Settings):
             if not _LABEL.fullmatch(key.get_secret_value()):
                 raise ValueError(f"the key {name} is no part of a domain name")
         return keys
-
-    @field_validator("zones")
-    @classmethod
-    def _known(cls, zones: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
-        if info.data.keys() >= {"catalogue", "keys"}:
-            chosen(_catalogue(info.data), zones, plain(info.data["keys"]))
-        return zones
 
 
 def _catalogue(data: Mapping[str, Any]) -> Mapping[str, ZoneEntry]:

@@ -18,7 +18,6 @@ _REFUSAL_REASONS = {
     IPv4Address("127.255.255.255"): "too many queries, or not registered",
 }
 _ADDING_UP = IPv4Network("127.0.0.0/24")  # where zones add up bits in the last octet
-_LOOPBACK = IPv4Address("127.0.0.1")
 _GRAVEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO, None)
 
 
@@ -84,13 +83,14 @@ class Meaning:
 class ZoneCodes:
     """How one zone's answers are to be read. A single code is a /32; networks do not overlap.
 
+    A code that nothing here names has no meaning: it is never a listing, nor is it clean.
+
     Attributes:
         meanings: codes that are listings.
         bits: the same for zones that add up bits (1, 2, 4, … 128) in the last octet of 127.0.0.x.
         refused: codes that say "I don't answer you", beside 127.255.255.0/24. They win.
         refused_bits: the same as a mask of the last octet (URIBL, SURBL: 1).
         not_listed: codes that are no listing: a whitelist's, a neutral score's.
-        other: the meaning of a code that nobody named; None where such a code is nonsense.
     """
 
     meanings: Mapping[IPv4Network, Meaning] = field(default_factory=dict)
@@ -98,7 +98,6 @@ class ZoneCodes:
     refused: tuple[IPv4Network, ...] = ()
     refused_bits: int = 0
     not_listed: tuple[IPv4Network, ...] = ()
-    other: Meaning | None = None
 
 
 class State(StrEnum):
@@ -199,9 +198,5 @@ def _listings(address: IPv4Address, codes: ZoneCodes) -> Iterator[Meaning]:
     if named is not None:
         yield codes.meanings[named]
         return
-    bits = [m for bit, m in codes.bits.items() if address in _ADDING_UP and int(address) & bit]
-    yield from bits
-    # RFC 5782 §5 keeps 127.0.0.1 from being listed, and zones use it to say "blocked":
-    # it means a listing only where the catalogue says so.
-    if not bits and codes.other is not None and address != _LOOPBACK:
-        yield codes.other
+    if address in _ADDING_UP:
+        yield from (meaning for bit, meaning in codes.bits.items() if int(address) & bit)

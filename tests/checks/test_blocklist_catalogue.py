@@ -122,6 +122,47 @@ def test_a_zone_never_calls_its_clean_entry_listed_and_pages_only_where_it_is_pr
             assert made.severity is not Severity.CRITICAL
 
 
+# What a zone answers about the entry that it lists, where that is not 127.0.0.2 (RFC 5782 §5).
+TEST_ANSWERS = {
+    "xbl.spamhaus.org": ["127.0.0.4"],
+    "pbl.spamhaus.org": ["127.0.0.10"],
+    "dbl.spamhaus.org": ["127.0.1.2"],
+    "dbl.dq.spamhaus.net": ["127.0.1.2"],
+    "authbl.dq.spamhaus.net": ["127.0.0.20"],
+    "swl.spamhaus.org": ["127.0.2.2"],
+    "exploit.mail.abusix.zone": ["127.0.0.4"],
+    "dynamic.mail.abusix.zone": ["127.0.0.11", "127.0.0.12"],
+    "dblack.mail.abusix.zone": ["127.0.1.1"],
+    "nod.mail.abusix.zone": ["127.0.1.2"],
+    "white.mail.abusix.zone": ["127.0.2.1"],
+    "rep.mailspike.net": ["127.0.0.10"],
+    "bl.blocklist.de": ["127.0.0.15"],
+    "pbl.abuse.ro": ["127.0.0.9"],
+    "bl.suomispam.net": ["127.0.0.99"],
+    "gl.suomispam.net": ["127.0.0.99"],
+    "rhsbl.scientificspam.net": ["127.0.1.2"],
+    "multi.surbl.org": ["127.0.0.254"],
+    "multi.uribl.com": ["127.0.0.14"],
+    "list.dnswl.org": ["127.0.10.0"],
+}
+
+
+@pytest.mark.parametrize("name", built_in())
+def test_what_it_answers_about_its_test_entry_is_a_listing(name: str) -> None:
+    """Else a living zone would be taken for a dead one."""
+    made = zone(name)
+    if any(made.proofs.values()):
+        assert dnsbl.read(TEST_ANSWERS.get(name, ["127.0.0.2"]), made.codes).state is State.LISTED
+
+
+@pytest.mark.parametrize("name", built_in())
+@pytest.mark.parametrize("answer", ["127.0.0.253", "127.77.0.2"])
+def test_no_zone_believes_every_code(name: str, answer: str) -> None:
+    codes = zone(name).codes
+    if not (codes.bits and answer.startswith("127.0.0.")):
+        assert dnsbl.read([answer], codes).state is State.NONSENSE
+
+
 def test_a_policy_listing_matters_only_where_mail_leaves() -> None:
     (policy,) = dnsbl.read([PBL], zone(ZEN).codes).meanings
     assert policy.severity_of(sends=True) is Severity.WARNING
@@ -168,8 +209,7 @@ def test_whitelists_and_scores_are_no_findings(name: str, answer: str) -> None:
 def test_to_ask_a_dead_zone_is_an_error_that_says_since_when_and_what_it_does(
     name: str, says: str
 ) -> None:
-    own = {"zone": name.lower(), "kinds": ["ip4"], "other": {"meaning": "x", "severity": "info"}}
-    for values in ({"zones": [name]}, {"catalogue": [own | {"test": {"ip4": None}}]}):
+    for values in ({"zones": [name]}, {"catalogue": [OWN | {"zone": name.lower()}]}):
         with pytest.raises(ValidationError, match=says):
             BlocklistSettings.model_validate(values)
 
@@ -217,8 +257,8 @@ def test_bad_settings_are_named(values: dict[str, Any], problem: str) -> None:
         ({"codes": {}}, "no answer of it would mean anything"),
         ({"codes": {"127.0.0.2": SAID, "127.0.0.2/32": SAID}}, "code 127.0.0.2 is there twice"),
         (
-            {"codes": {"127.0.0.0/24": SAID, "127.0.0.2": SAID}},
-            "127.0.0.2 .* overlaps 127.0.0.0/24",
+            {"codes": {"127.0.0.2/31": SAID, "127.0.0.2": SAID}},
+            "127.0.0.2 .* overlaps 127.0.0.2/31",
         ),
         ({"codes": {"127.0.0.1/24": SAID}}, "valid IPv4 network"),
         ({"codes": {"192.0.2.1": SAID}}, "192.0.2.1 is outside 127.0.0.0/8"),
@@ -227,7 +267,8 @@ def test_bad_settings_are_named(values: dict[str, Any], problem: str) -> None:
         ({"not_listed": ["127.0.0.0/30"]}, "127.0.0.0/30 under `not_listed` overlaps 127.0.0.2"),
         ({"refused": 2 * ["127.0.0.9"]}, "127.0.0.9 under `refused` overlaps"),
         ({"bits": {2: SAID}}, "127.0.0.2 is under `codes`, but the zone adds up bits"),
-        ({"codes": {}, "bits": {2: SAID}, "other": SAID}, "`other` would swallow the bits"),
+        ({"other": SAID}, "not permitted"),
+        ({"codes": {"127.0.0.0/28": SAID}}, "127.0.0.0/28 has 127.0.0.1 in it"),
         ({"codes": {}, "bits": {1: SAID}, "refused_bits": 3}, "bit 1 is under `bits` and in"),
         ({"key": "mine"}, "`{key}.` in front"),
         ({"codes": {"127.0.0.2": SAID | {"severity": "info", "receiving": "page"}}}, "is graver"),
@@ -251,7 +292,7 @@ checks:
       - {zone: a.example, kinds: [ip4], test: {ip4: null}, bits: {2: {meaning: spam, severity: page}}}
       - zone: b.example
         kinds: [ip4]
-        other: {meaning: spam, severity: page}
+        codes: {127.0.0.2: {meaning: spam, severity: page}}
       - zone: c.example
         kinds: [ip4]
         test: {ip4: null}
@@ -269,6 +310,37 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
         (6, "zone `dnsbl.sorbs.net` has been dead sin"),
         (9, "zone `b.example` has no test entries for"),
         (17, "must be 'page', 'ticket', 'info' or 'nev"),
+    ]
+
+
+UNASKABLE = """\
+domains: [{name: a.example}]
+checks:
+  blocklist:
+    zones:
+      - zen.spamhaus.org
+      - zen.spamhaus.og
+      - sorbs.net
+      - zen.dq.spamhaus.net
+"""
+
+
+def test_each_zone_that_cannot_be_asked_is_told_with_its_own_line(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(UNASKABLE)
+    with pytest.raises(ConfigErrors) as raised:
+        load(tmp_path / "c.yaml", {}, installed_checks())
+    assert [(error.line, error.key, error.message) for error in raised.value.errors] == [
+        (
+            6,
+            "checks.blocklist.zones[1]",
+            "zone `zen.spamhaus.og` is not in the catalogue (did you mean 'zen.spamhaus.org'?)",
+        ),
+        (7, "checks.blocklist.zones[2]", obituary("sorbs.net")),
+        (
+            8,
+            "checks.blocklist.zones[3]",
+            "zone `zen.dq.spamhaus.net` is asked with a key: set keys.spamhaus_dqs",
+        ),
     ]
 
 
@@ -298,7 +370,7 @@ def test_a_list_of_zones_is_wrong_for_one_reason(
         ),
         ("zones:\n  - zone: a.b\n    kinds: [ip9]\n", "zones.yaml:3: zones.0.kinds.0: "),
         (
-            "zones: [{zone: a.b, kinds: [ip4], other: {meaning: x, severity: info},\n refused: [127.0.0.2, 127.0.0.2]}]",
+            "zones: [{zone: a.b, kinds: [ip4], codes: {127.0.0.3: {meaning: x, severity: info}},\n refused: [127.0.0.2, 127.0.0.2]}]",
             "zones.yaml:1: zones.0: zone `a.b`: code 127.0.0.2 under `refused` overlaps",
         ),
         ("", "zones.yaml:1: "),
@@ -326,7 +398,7 @@ def test_any_file_is_read_or_told_to_be_broken(
 
 
 def test_an_entry_of_the_configuration_takes_the_place_of_the_known_one() -> None:
-    own = {"zone": ZEN, "kinds": ["ip6"], "other": SAID, "test": {"ip6": None}}
+    own = OWN | {"zone": ZEN, "kinds": ["ip6"], "test": {"ip6": None}}
     values = BlocklistSettings.model_validate({"catalogue": [own], "zones": [ZEN]})
     assert merged(values.catalogue)[ZEN].kinds == (Kind.IPV6,)
     assert len(merged(values.catalogue)) == len(built_in())

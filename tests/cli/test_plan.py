@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from monitor.app.assembly import assemble
 from monitor.check import Limits
@@ -16,7 +17,7 @@ from monitor.config.load import load
 from tests.cli.commands import deliverability
 
 IP4 = "ip4: {listed: 127.0.0.2, clean: 127.0.0.1}"
-MEANS = "other: {meaning: listed, severity: info}"
+MEANS = "codes: {127.0.0.2: {meaning: listed, severity: info}}"
 TEXT = f"""\
 domains: [{{name: shop.example}}, {{name: news.example}}]
 resolver: {{nameservers: ["127.0.0.1:9"], timeout: 100ms}}
@@ -120,6 +121,23 @@ def test_for_programs_it_is_json(config: Path) -> None:
     few = next(p for p in json.loads(ended.stdout)["parties"] if p["party"] == "few.example")
     assert (few["limits"], few["verdict"]) == ({"a_day": 95, "a_second": None}, "over")
     assert few["fits"] == 3600.0
+
+
+@pytest.mark.parametrize("canary", ["canary-1.example", "nobody.invalid"])
+def test_a_resolver_that_finds_nobody_is_not_believed(
+    lab: Path, tmp_path: Path, canary: str
+) -> None:
+    """A domain without mail hosts is counted so only where the resolver finds what surely exists."""
+    nameserver = yaml.safe_load(lab.read_text())["resolver"]["nameservers"][0]
+    (tmp_path / "deliverability.yaml").write_text(
+        "domains: [{name: nowhere.example}]\n"
+        f"resolver: {{nameservers: ['{nameserver}'], canaries: [{canary}]}}\n"
+    )
+    ended = deliverability("plan", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    told = " ".join(ended.stdout.split())
+    believed = canary == "canary-1.example"
+    assert ("Not counted: hosts of nowhere.example: our resolver" in told) is not believed
 
 
 def test_the_table_counts_what_the_dns_tells(lab: Path, tmp_path: Path) -> None:
