@@ -166,7 +166,8 @@ def _found(domain: Domain, senders: Sequence[Sender], found: Discovery) -> Itera
     for term, network in permits.passing:
         for address in network:
             if permits.allow(address):
-                alone = term == f"ip{address.version}:{address}"
+                # As a network of one, or in any spelling, the record names the address itself.
+                alone = network.num_addresses == 1 and term.lower().startswith(("ip4:", "ip6:"))
                 yield AddressTarget(address, domain.name, part_of="" if alone else term)
 
 

@@ -128,6 +128,16 @@ CASES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
             "8.8.8.9 example.com sends (mx/31)",
         ],
     ),
+    "a single address of SPF is named by the record itself, however it is written": (
+        DOMAIN,
+        {"txt": {"example.com": "v=spf1 ip4:8.8.4.4/32 IP6:2606:4700:0::00B a:www.example.com"}}
+        | {"a": {"www.example.com": "8.8.4.5"}},
+        [
+            "8.8.4.4 example.com sends",
+            "2606:4700::b example.com sends",
+            "8.8.4.5 example.com sends (a:www.example.com)",
+        ],
+    ),
     "never a platform's ranges": (
         DOMAIN,
         {
