@@ -28,6 +28,19 @@ class JudgedLook:
 
 
 @dataclass(frozen=True, slots=True)
+class _Clean:
+    """The known, clean subjects that are not kept one by one; `roster` as in `Kept`."""
+
+    number: int = 0
+    weight: float = 0.0
+    roster: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, kept: Kept | None) -> "_Clean":
+        return cls(kept.clean, kept.clean_weight, kept.roster) if kept else cls()
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One finished run: what it learnt and when. `outcome.looks` are the looks of `judged`."""
 
@@ -67,11 +80,12 @@ def tells_news(kept: Kept | None, outcome: Outcome, about: About) -> bool:
     drift = set(about.drift_codes.values())
     for look in outcome.looks:
         prior = kept.subjects.get(look.subject, KeptSubject(look.subject, None))
+        is_new = look.subject not in kept.subjects and not kept.is_clean(look.subject)
         before = {each.finding.code for each in prior.findings} - drift
         match look.state:
             case LookState.UNKNOWN if prior.known:
                 return True
-            case LookState.KNOWN if not prior.known or look.record != prior.record:
+            case LookState.KNOWN if is_new or not prior.known or look.record != prior.record:
                 return True
             case LookState.KNOWN if {finding.code for finding in look.findings} != before:
                 return True
@@ -84,28 +98,28 @@ def merge(kept: Kept | None, run: Run, *, awaiting: frozenset[str], about: About
     if run.outcome.failure is not None:
         return _after_failure(kept, run, about)
     subjects: dict[str, KeptSubject] = {}
-    clean, clean_weight = 0, 0.0
-    # Clean subjects have no names here: when there are more than before, one of them is new.
-    before = kept.clean + len(kept.subjects) if kept and not kept.failure else 0
-    fresh = len(run.judged) > before
+    clean: list[Look] = []
     for judged in run.judged:
-        after = _subject_after(kept, judged, awaiting=awaiting, fresh=fresh, about=about, at=run.at)
+        after = _subject_after(kept, judged, awaiting=awaiting, about=about, at=run.at)
         if after is None:
-            clean, clean_weight = clean + 1, clean_weight + judged.look.weight
+            clean.append(judged.look)
         else:
             subjects[after.subject] = after
+    looked_at = frozenset(judged.look.subject for judged in run.judged)
     if kept and run.outcome.incomplete:
-        looked_at = {judged.look.subject for judged in run.judged}
-        for name, missing in kept.subjects.items():
-            if name not in looked_at:
-                blind = replace(missing, unknown_reason=run.outcome.incomplete)
-                subjects[name] = _held(blind, run.at)
+        for name in sorted({*kept.subjects, *kept.roster} - looked_at):
+            missing = kept.subjects.get(name, KeptSubject(name, kept.known_at))
+            blind = replace(missing, unknown_reason=run.outcome.incomplete)
+            subjects[name] = _held(blind, run.at)
     return _finished(
         kept,
         run,
         about,
         subjects=subjects,
-        clean=(clean, clean_weight),
+        # Where none is clean the names would be kept for nothing.
+        clean=_Clean(len(clean), sum(look.weight for look in clean), looked_at)
+        if clean
+        else _Clean(),
         samples=run.outcome.samples,
         found=_found(run.judged, awaiting),
     )
@@ -122,8 +136,7 @@ def without_drift(kept: Kept, subject: str, about: About, *, at: float) -> Kept:
     drift = _drift_codes(about)
     rest = tuple(finding for finding in told.findings if finding.code not in drift)
     subjects = {**kept.subjects, subject: replace(told, findings=rest)}
-    clean = (kept.clean, kept.clean_weight)
-    status = about.roll_up(_states(subjects, clean, failed=bool(kept.failure)))
+    status = about.roll_up(_states(subjects, _Clean.of(kept), failed=bool(kept.failure)))
     return replace(
         kept,
         status=status,
@@ -139,21 +152,21 @@ def _subject_after(
     judged: JudgedLook,
     *,
     awaiting: frozenset[str],
-    fresh: bool,
     about: About,
     at: float,
 ) -> KeptSubject | None:
-    """The subject after one look; None where it is known, clean and carries nothing.
-
-    `fresh`: a subject that is not kept by name may never have been known.
-    """
+    """The subject after one look; None where it is known, clean and carries nothing."""
     look = judged.look
     prior = kept.subjects.get(look.subject) if kept else None
     if look.state is LookState.UNKNOWN:
         return _blind(prior, kept, look, at)
     if look.state is LookState.NOT_DUE or look.subject in awaiting:
-        if prior is not None or not fresh:
-            return prior
+        if prior is not None:
+            # The configuration may count it otherwise now; what awaits confirmation changes nothing yet.
+            weight = look.weight if look.state is LookState.NOT_DUE else prior.weight
+            return replace(prior, weight=weight)
+        if _was_clean(kept, look.subject):
+            return None
         reason = NEVER_ASKED if look.state is LookState.NOT_DUE else AWAITING
         return KeptSubject(look.subject, None, unknown_reason=reason, weight=look.weight)
     held: tuple[KeptFinding, ...] = ()
@@ -175,13 +188,17 @@ def _subject_after(
     )
 
 
+def _was_clean(kept: Kept | None, subject: str) -> bool:
+    return kept is not None and not kept.failure and kept.is_clean(subject)
+
+
 def _drift_codes(about: About) -> frozenset[str]:
     return frozenset(f"{about.name}.{code}" for code in about.drift_codes.values())
 
 
 def _blind(prior: KeptSubject | None, kept: Kept | None, look: Look, at: float) -> KeptSubject:
     if prior is None:
-        last = kept.known_at if kept and not kept.failure else None
+        last = kept.known_at if kept and _was_clean(kept, look.subject) else None
         return KeptSubject(look.subject, last, unknown_reason=look.reason, weight=look.weight)
     return _held(replace(prior, unknown_reason=look.reason, weight=look.weight), at)
 
@@ -199,11 +216,12 @@ def _after_failure(kept: Kept | None, run: Run, about: About) -> Kept:
         name: _held(replace(subject, unknown_reason=reason), run.at)
         for name, subject in (kept.subjects if kept else {}).items()
     }
-    clean = (kept.clean, kept.clean_weight) if kept else (0, 0.0)
     samples = kept.samples if kept else ()
     if kept and kept.known_at is not None and run.at - kept.known_at > HOLD_SECONDS:
         samples = ()
-    return _finished(kept, run, about, subjects=subjects, clean=clean, samples=samples, found={})
+    return _finished(
+        kept, run, about, subjects=subjects, clean=_Clean.of(kept), samples=samples, found={}
+    )
 
 
 def _finished(
@@ -212,7 +230,7 @@ def _finished(
     about: About,
     *,
     subjects: Mapping[str, KeptSubject],
-    clean: tuple[int, float],
+    clean: _Clean,
     samples: tuple[Sample, ...],
     found: Mapping[str, frozenset[str]],
 ) -> Kept:
@@ -232,8 +250,9 @@ def _finished(
         looked_at=run.at,
         known_at=known_at,
         subjects=subjects,
-        clean=clean[0],
-        clean_weight=clean[1],
+        clean=clean.number,
+        clean_weight=clean.weight,
+        roster=clean.roster,
         samples=samples,
         failure=run.outcome.failure or "",
         history=_history(kept, subjects, status, run.at),
@@ -251,11 +270,11 @@ def _found(judged: Sequence[JudgedLook], awaiting: frozenset[str]) -> dict[str, 
 
 
 def _states(
-    subjects: Mapping[str, KeptSubject], clean: tuple[int, float], *, failed: bool
+    subjects: Mapping[str, KeptSubject], clean: _Clean, *, failed: bool
 ) -> list[SubjectState]:
     states = [_state(subject) for subject in subjects.values()]
-    if clean[0]:
-        states.append(SubjectState("", not failed, None, clean[1]))
+    if clean.number:
+        states.append(SubjectState("", not failed, None, clean.weight))
     return states
 
 

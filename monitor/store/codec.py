@@ -1,9 +1,10 @@
-"""Kept states, baselines and records' changes as JSON text and back, exactly.
+"""Kept states, rosters, baselines and records' changes as JSON text and back, exactly.
 
 Fields at their default are left out, so that the many quiet targets stay small. Text is ASCII with
 escapes: whatever a server sent (lone surrogates, control characters) comes back as it was.
 """
 
+import hashlib
 import json
 import sys
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ _Json = dict[str, Any]
 
 
 def encode_kept(kept: Kept) -> str:
-    """JSON text. Raises TypeError where a check put something into a sample that JSON has no word for."""
+    """JSON text; of the roster its key. Raises TypeError where a check put something into a sample that JSON has no word for."""
     fields: _Json = {
         "check": kept.check,
         "target": kept.target,
@@ -31,6 +32,7 @@ def encode_kept(kept: Kept) -> str:
         "subjects": [_subject_out(key, subject) for key, subject in kept.subjects.items()],
         "clean": kept.clean,
         "clean_weight": kept.clean_weight,
+        "roster": roster_key(kept.roster) if kept.roster else "",
         "samples": [_sample_out(sample) for sample in kept.samples],
         "failure": kept.failure,
         "history": [[change.at, change.status, list(change.codes)] for change in kept.history],
@@ -39,8 +41,11 @@ def encode_kept(kept: Kept) -> str:
     return _text(fields | _filled(optional))
 
 
-def decode_kept(text: str) -> Kept:
-    """What `encode_kept` was given. Raises ValueError, KeyError or TypeError where the text is not one of its."""
+def decode_kept(text: str, rosters: Mapping[str, frozenset[str]]) -> Kept:
+    """What `encode_kept` was given; `rosters` by their keys, one that is missing there is empty.
+
+    Raises ValueError, KeyError or TypeError where the text is not one of its.
+    """
     fields = _object(text)
     return Kept(
         check=fields["check"],
@@ -53,6 +58,7 @@ def decode_kept(text: str) -> Kept:
         subjects=dict(_subject_in(item) for item in fields.get("subjects", ())),
         clean=fields.get("clean", 0),
         clean_weight=fields.get("clean_weight", 0.0),
+        roster=rosters.get(fields.get("roster", ""), frozenset()),
         samples=tuple(_sample_in(item) for item in fields.get("samples", ())),
         failure=fields.get("failure", ""),
         history=tuple(
@@ -61,6 +67,21 @@ def decode_kept(text: str) -> Kept:
         ),
         courses=tuple(Course(**item) for item in fields.get("courses", ())),
     )
+
+
+def roster_key(roster: frozenset[str]) -> str:
+    """What kept states name a roster by: a hash of its text."""
+    return hashlib.blake2b(encode_roster(roster).encode(), digest_size=12).hexdigest()
+
+
+def encode_roster(roster: frozenset[str]) -> str:
+    """JSON text, the same for the same names."""
+    return json.dumps(sorted(roster), separators=(",", ":"))
+
+
+def decode_roster(text: str) -> frozenset[str]:
+    """What `encode_roster` was given. Raises ValueError or TypeError where the text is not one of its."""
+    return frozenset(json.loads(text))
 
 
 def encode_baseline(baseline: Baseline) -> str:

@@ -19,7 +19,7 @@ from monitor.store import budgets as budget_table
 from monitor.store import events as event_tables
 from monitor.store import history as history_table
 from monitor.store.budgets import PartyDay
-from monitor.store.codec import decode_baseline, decode_kept
+from monitor.store.codec import decode_baseline, decode_kept, decode_roster
 from monitor.store.error import StoreError
 from monitor.store.events import Dimension
 from monitor.store.history import HistoryWrite, RecordKey, TargetKey
@@ -56,7 +56,7 @@ class Batch:
 
     Attributes:
         kept: (check, target) -> JSON; baselines: (check, target, subject) -> JSON;
-            discoveries: domain -> JSON.
+            discoveries: domain -> JSON; rosters: key -> JSON.
         history: what happens to the histories of a target's records.
         budgets: how often parties count as asked.
         events: the events of each caller.
@@ -66,6 +66,7 @@ class Batch:
     kept: Mapping[Key, str | None]
     baselines: Mapping[Key, str | None]
     discoveries: Mapping[str, str | None]
+    rosters: Mapping[Key, str | None]
     history: Mapping[TargetKey, HistoryWrite]
     budgets: Mapping[PartyDay, int]
     events: Sequence[Sequence[Event]]
@@ -107,8 +108,14 @@ class Database:
             self._recognise(db)
             self._use_log(db)
             self._migrate(db)
+            rosters = {
+                key: decode_roster(names)
+                for key, names in db.execute("SELECT key, names FROM roster")
+            }
             return Loaded(
-                kept=[decode_kept(text) for (text,) in db.execute("SELECT state FROM kept")],
+                kept=[
+                    decode_kept(text, rosters) for (text,) in db.execute("SELECT state FROM kept")
+                ],
                 baselines=[
                     decode_baseline(text) for (text,) in db.execute("SELECT state FROM baseline")
                 ],
@@ -221,6 +228,7 @@ class Database:
         totals = self._settle(db) if self._doubtful else None
         db.execute("BEGIN IMMEDIATE")
         _put(db, "kept", ("check_name", "target"), batch.kept)
+        _put(db, "roster", ("key",), batch.rosters)
         _put(db, "baseline", ("check_name", "target", "subject"), batch.baselines)
         _put(
             db,

@@ -105,6 +105,8 @@ class Kept:
 
     Attributes:
         clean, clean_weight: how many known, clean subjects there are besides `subjects`, and their weight.
+        roster: the names of all subjects of the last run that could look; empty where none of them was clean, or
+            an earlier version wrote it. One object of many targets.
         looked_at: the last run; known_at: the last run whose status was not unknown (None: never).
         failure: why the last run as a whole could not look; "" where it could.
         samples: of the outcome as a whole.
@@ -122,10 +124,15 @@ class Kept:
     subjects: Mapping[str, KeptSubject] = field(default_factory=dict)
     clean: int = 0
     clean_weight: float = 0.0
+    roster: frozenset[str] = frozenset()
     samples: tuple[Sample, ...] = ()
     failure: str = ""
     history: tuple[Change, ...] = ()
     courses: tuple[Course, ...] = ()
+
+    def is_clean(self, subject: str) -> bool:
+        """Whether it is one of the `clean`."""
+        return subject in self.roster and subject not in self.subjects
 
     def course(self, subject: str, code: str) -> Course | None:
         """The course of a finding; None where it never went."""

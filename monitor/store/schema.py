@@ -9,6 +9,7 @@ APPLICATION_ID: Final = 0x444C5642
 # `dimension` gives each combination of labels a small integer, so that buckets are integers only.
 # `bucket` is ordered by dimension first: a window reads a range, not every sender's minutes.
 # `record_history` has a row a change; `number` counts up within a record. A record that never changed has none.
+# `roster` has the names that rows of `kept` share, by the key that their state tells.
 # `budget` is ahead of what was asked while the daemon runs; `day` counts from the epoch in UTC.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
@@ -40,4 +41,5 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             day INTEGER NOT NULL, party TEXT NOT NULL, questions INTEGER NOT NULL,
             PRIMARY KEY (day, party)) WITHOUT ROWID""",
     ),
+    ("CREATE TABLE roster (key TEXT NOT NULL PRIMARY KEY, names TEXT NOT NULL) WITHOUT ROWID",),
 )

@@ -348,6 +348,7 @@ class Store:
         baselines, self._dirty_baselines = self._dirty_baselines, {}
         discoveries, self._dirty_discoveries = self._dirty_discoveries, {}
         history, self._dirty_history = self._dirty_history, {}
+        rosters, self._kept.rosters.changes = self._kept.rosters.changes, {}
         budgets, self._dirty_budgets = self._dirty_budgets, {}
         self._due = None
         if not (waiting or kept or baselines or discoveries or budgets):
@@ -356,6 +357,7 @@ class Store:
             kept,
             baselines,
             discoveries,
+            rosters,
             history,
             budgets,
             [one.events for one in waiting],
@@ -369,6 +371,7 @@ class Store:
             self._dirty_kept = kept | self._dirty_kept
             self._dirty_baselines = baselines | self._dirty_baselines
             self._dirty_discoveries = discoveries | self._dirty_discoveries
+            self._kept.rosters.changes = rosters | self._kept.rosters.changes
             self._dirty_budgets = budgets | self._dirty_budgets
             later = self._dirty_history
             self._dirty_history = later | {

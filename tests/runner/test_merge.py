@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from monitor.check import About, enough_subjects, every_subject
 from monitor.model import AddressTarget, Finding, Look, LookState, Outcome, Sample, Severity, Status
-from monitor.runner.merge import JudgedLook, Run, merge, worse
+from monitor.runner.merge import JudgedLook, Run, merge, tells_news, worse
 from monitor.store.kept import HOLD_SECONDS, Kept, KeptFinding
 
 DAY = 86400.0
@@ -144,6 +146,77 @@ def test_a_new_subject_that_was_not_asked_yet_is_not_clean() -> None:
     assert kept.status is Status.OK
 
 
+def test_subjects_that_take_the_place_of_clean_ones_are_not_clean() -> None:
+    """Some are due and some are not, one was listed, one is unknown: each is told by its own name."""
+    kept = after(
+        None,
+        Look.known("stays"),
+        Look.known("goes"),
+        Look.known("listed", (LISTED,)),
+        Look.unknown("silent", "timeout"),
+        at=1,
+    )
+    kept = after(
+        kept,
+        Look.not_due("stays"),
+        Look.not_due("comes"),
+        Look.not_due("listed"),
+        Look.not_due("silent"),
+        at=2,
+    )
+    assert (kept.clean, codes(kept)) == (1, ["blocklist.listed"])
+    assert {s.subject for s in kept.subjects.values() if not s.known} == {"comes", "silent"}
+    assert kept.subjects["comes"].known_at is None
+
+
+def test_a_subject_that_went_and_came_back_is_to_be_asked_again() -> None:
+    kept = after(None, Look.known("zen"), Look.known("dbl"), at=1)
+    kept = after(kept, Look.not_due("zen"), at=2)
+    assert (kept.status, kept.clean) == (Status.OK, 1)
+    kept = after(kept, Look.not_due("zen"), Look.not_due("dbl"), at=3)
+    assert (kept.status, kept.clean, set(kept.subjects)) == (Status.UNKNOWN, 1, {"dbl"})
+
+
+@pytest.mark.parametrize(
+    "look",
+    [Look.unknown("new", "timeout"), Look.known("new", (LISTED,)), Look.not_due("new")],
+    ids=["unknown", "awaiting", "not due"],
+)
+def test_nothing_is_known_of_a_subject_before_a_look_that_counts(look: Look) -> None:
+    kept = after(None, Look.known("old"), at=1)
+    kept = after(kept, look, at=2, awaiting=("new",))
+    assert (kept.status, kept.clean) == (Status.UNKNOWN, 0)
+    assert kept.subjects["new"].known_at is None
+
+
+def test_what_is_not_due_counts_in_the_roll_up_by_its_weight_of_today() -> None:
+    half = enough_subjects(0.5)
+    kept = after(None, Look.known("light"), Look.unknown("heavy", "timeout", weight=0.1), at=1)
+    looks = (Look.not_due("light", weight=0.1), Look.not_due("heavy"))
+    assert after(kept, *looks, at=2, roll_up=half).status is Status.UNKNOWN
+    looks = (Look.not_due("light"), Look.not_due("heavy", weight=0.1))
+    assert after(kept, *looks, at=2, roll_up=half).status is Status.OK
+
+
+def test_a_clean_subject_of_an_earlier_version_has_no_name_and_is_to_be_asked_again() -> None:
+    kept = replace(after(None, Look.known("zen"), at=1), roster=frozenset())
+    kept = after(kept, Look.not_due("zen"), at=2)
+    assert (kept.status, kept.clean) == (Status.UNKNOWN, 0)
+    assert after(kept, Look.known("zen"), at=3).status is Status.OK
+
+
+def test_after_a_run_that_could_not_look_what_is_not_due_is_unknown() -> None:
+    kept = failed(after(None, Look.known("zen"), at=1), "no network", at=2)
+    assert after(kept, Look.not_due("zen"), at=3).status is Status.UNKNOWN
+
+
+def test_the_first_look_at_a_subject_is_news_whatever_it_says() -> None:
+    kept = after(None, Look.known("old"), at=1)
+    assert not tells_news(kept, Outcome((Look.known("old"),)), ABOUT)
+    assert not tells_news(kept, Outcome((Look.not_due("new"),)), ABOUT)
+    assert tells_news(kept, Outcome((Look.known("new"),)), ABOUT)
+
+
 def test_samples_of_a_run_are_held_no_longer_than_its_findings() -> None:
     run = Run(
         "rates",
@@ -175,3 +248,14 @@ def test_subjects_that_could_not_be_found_out_stay_as_unknown() -> None:
     kept = merge(kept, run, awaiting=frozenset(), about=ABOUT)
     assert (kept.status, codes(kept)) == (Status.CRITICAL, ["blocklist.listed"])
     assert kept.subjects["192.0.2.1"].unknown_reason == "mx.example.com A: timeout"
+
+
+def test_a_clean_subject_that_could_not_be_found_out_is_unknown_too() -> None:
+    kept = after(None, Look.known("192.0.2.1"), Look.known("2001:db8::1"), at=1)
+    look = Look.known("2001:db8::1")
+    outcome = Outcome(looks=(look,), incomplete="mx.example.com A: timeout")
+    run = Run("blocklist", "192.0.2.10", "example.com", 2, outcome, (judged(look),))
+    kept = merge(kept, run, awaiting=frozenset(), about=ABOUT)
+    assert (kept.status, kept.clean) == (Status.UNKNOWN, 1)
+    assert kept.subjects["192.0.2.1"].unknown_reason == "mx.example.com A: timeout"
+    assert after(kept, Look.known("192.0.2.1"), look, at=3).status is Status.OK

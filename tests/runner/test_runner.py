@@ -403,3 +403,33 @@ async def test_a_bad_subject_that_the_second_look_no_longer_lists_is_not_told() 
     result = await once(job_of(Scripted(BAD, gone)), TARGET, Worlds(), FakeWorld().clock)
     assert not [f for s in result.kept.subjects.values() for f in s.findings]
     assert result.kept.status is not Status.CRITICAL
+
+
+async def shown(bench: Bench, check: Scripted, *looks: Look) -> Kept:
+    """What is kept once the check was run and returned these looks."""
+    check.script = [Outcome(looks=looks)]
+    before = len(check.confirming)
+    await bench.look(job_of(check, confirmations=0), lambda _kept: len(check.confirming) > before)
+    await bench.runner.settle()
+    kept = bench.store.kept("scripted", TARGET.name)
+    assert kept is not None
+    return kept
+
+
+async def test_new_subjects_do_not_inherit_that_the_old_ones_were_clean(bench: Bench) -> None:
+    """The configuration names other zones, as many as before, and their turn to be asked has not come yet."""
+    check = Scripted(GOOD)
+    kept = await shown(bench, check, Look.known("old one"), Look.known("old two"))
+    assert kept.status is Status.OK
+    kept = await shown(bench, check, Look.not_due("new one"), Look.not_due("new two"))
+    assert (kept.status, kept.clean, set(kept.subjects)) == (
+        Status.UNKNOWN,
+        0,
+        {"new one", "new two"},
+    )
+    kept = await shown(bench, check, Look.known("new one"), Look.not_due("new two"))
+    assert (kept.status, kept.clean, set(kept.subjects)) == (Status.UNKNOWN, 1, {"new two"})
+    kept = await shown(bench, check, Look.not_due("new one"), Look.known("new two"))
+    assert (kept.status, kept.clean) == (Status.OK, 2)
+    kept = await shown(bench, check, Look.not_due("new one"), Look.not_due("new two"))
+    assert (kept.status, kept.clean) == (Status.OK, 2)

@@ -70,7 +70,6 @@ class Reality:
     looks: int = 0
     seen: dict[str, list[Seen]] = field(default_factory=lambda: defaultdict(list))
     present: frozenset[str] = frozenset()
-    more: bool = False
     failed: bool = True
 
     def change(self) -> None:
@@ -88,9 +87,7 @@ class Reality:
             if self.dice.random() < 0.5:
                 raise OSError("the network is away")
             return Outcome.unknown("no answer")
-        present = frozenset({*self.truth, "record"})
-        self.more = len(present) > len(self.present)
-        self.present = present
+        self.present = frozenset({*self.truth, "record"})
         for gone in self.seen.keys() - self.present:
             del self.seen[gone]
         return Outcome(tuple(self._look(name) for name in sorted(self.present)))
@@ -100,9 +97,7 @@ class Reality:
 
     def _look(self, name: str) -> Look:
         if self.dice.random() < self.loss:
-            # A new subject in another's place is not told from it: clean ones are only counted.
-            told = name in self.seen or self.more
-            if told and self.dice.random() < 0.3:
+            if self.dice.random() < 0.3:
                 self.seen[name].append(Seen(self.clock.now(), known=None))
                 return Look.not_due(name)
             self.seen[name].append(Seen(self.clock.now(), known=False))

@@ -11,9 +11,12 @@ from monitor.store.codec import (
     decode_baseline,
     decode_change,
     decode_kept,
+    decode_roster,
     encode_baseline,
     encode_change,
     encode_kept,
+    encode_roster,
+    roster_key,
 )
 from monitor.store.kept import Baseline, Change, Course, Kept, KeptFinding, KeptSubject
 from monitor.store.records import ChangeKind, RecordChange
@@ -62,6 +65,7 @@ states = st.builds(
     subjects=st.dictionaries(texts, subjects, max_size=2),
     clean=st.integers(0, 1000),
     clean_weight=numbers,
+    roster=st.frozensets(texts, max_size=3),
     samples=st.lists(samples, max_size=2).map(tuple),
     failure=texts,
     history=st.lists(changes, max_size=2).map(tuple),
@@ -78,7 +82,7 @@ record_changes = st.builds(
 @settings(max_examples=100)
 @given(states)
 def test_kept_states_round_trip(kept: Kept) -> None:
-    again = decode_kept(encode_kept(kept))
+    again = decode_kept(encode_kept(kept), {roster_key(kept.roster): kept.roster})
     assert again == kept
     # Equality does not tell a text from a StrEnum.
     assert isinstance(again.status, Status)
@@ -88,6 +92,11 @@ def test_kept_states_round_trip(kept: Kept) -> None:
     ]
     assert all(severity is None or isinstance(severity, Severity) for severity in own)
     encode_kept(again).encode("ascii")
+
+
+@given(st.frozensets(texts, max_size=5))
+def test_rosters_round_trip(roster: frozenset[str]) -> None:
+    assert decode_roster(encode_roster(roster)) == roster
 
 
 @given(baselines)
@@ -105,10 +114,10 @@ def test_changes_of_records_round_trip(change: RecordChange) -> None:
 def test_a_value_that_is_no_number_round_trips() -> None:
     """NaN is a legal sample (an average of nothing); JSON's own grammar has no word for it."""
     kept = Kept("c", "t", "d", Status.OK, 1.0, 1.0, 1.0, samples=(Sample("g", math.nan),))
-    assert math.isnan(decode_kept(encode_kept(kept)).samples[0].value)
+    assert math.isnan(decode_kept(encode_kept(kept), {}).samples[0].value)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"check": 1}', "nonsense"])
 def test_text_that_is_no_state_is_an_error(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
-        decode_kept(text)
+        decode_kept(text, {})

@@ -103,6 +103,70 @@ async def test_forgetting_a_target_drops_its_baselines_and_no_others(open_store:
     assert again.baseline("dmarc", "a.test", "record") is None
 
 
+def names_in(url: str) -> list[str]:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as db:
+        return [names for (names,) in db.execute("SELECT names FROM roster ORDER BY names")]
+
+
+async def test_the_names_of_clean_subjects_are_kept_once_for_all_targets_that_share_them(
+    open_store: OpenStore, url: str
+) -> None:
+    store = await open_store()
+    for target in ("a.test", "b.test"):
+        store.keep(replace(kept(target), clean=2, roster=frozenset({target[2:], "zen"})))
+    await store.close()
+    assert names_in(url) == ['["test","zen"]']
+    again = await open_store()
+    rosters = [one.roster for one in again.all_kept()]
+    again.keep(replace(kept("c.test"), clean=2, roster=frozenset({"zen", "test"})))
+    rosters += [one.roster for one in again.all_kept()]
+    assert len(set(map(id, rosters))) == 1
+    assert rosters[0] == {"test", "zen"}
+    await again.close()
+    assert len(list((await open_store()).all_kept())) == 3
+
+
+async def test_names_that_no_target_has_any_more_are_forgotten(
+    open_store: OpenStore, url: str
+) -> None:
+    store = await open_store()
+    for target in ("a.test", "b.test", "c.test"):
+        store.keep(replace(kept(target), clean=1, roster=frozenset({"old"})))
+    await store.flush()
+    store.keep(replace(kept("a.test"), clean=1, roster=frozenset({"new"})))
+    store.keep(kept("b.test"))
+    await store.flush()
+    await store.close()
+    assert names_in(url) == ['["new"]', '["old"]']
+    again = await open_store()
+    again.forget("dmarc", "c.test")
+    again.keep(replace(kept("a.test"), clean=1, roster=frozenset({"new"})))
+    await again.close()
+    assert names_in(url) == ['["new"]']
+    of_a = (await open_store()).kept("dmarc", "a.test")
+    assert of_a is not None
+    assert of_a.roster == {"new"}
+
+
+async def test_names_whose_commit_failed_are_written_with_the_next(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_store()
+
+    def full(_batch: Batch) -> Written:
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store._database, "write", full)
+        store.keep(replace(kept("a.test"), clean=1, roster=frozenset({"zen"})))
+        with pytest.raises(StoreError):
+            await store.flush()
+    await store.close()
+    of_a = (await open_store()).kept("dmarc", "a.test")
+    assert of_a is not None
+    assert of_a.roster == {"zen"}
+
+
 async def test_what_is_kept_of_a_domain_follows_every_change(open_store: OpenStore) -> None:
     store = await open_store()
     store.keep(kept("a.test"))
