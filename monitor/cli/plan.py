@@ -43,14 +43,17 @@ async def _planned(config: "ValidConfig") -> "Plan":
     from monitor.app.assembly import assemble
     from monitor.cli.planning import plan_of
 
-    discoveries = await _discoveries(config)
+    discoveries, own_trouble = await _discoveries(config)
     known = {name: found for name, found in discoveries.items() if found is not None}
-    return plan_of(assemble(config, known), [name for name in discoveries if name not in known])
+    undiscovered = [name for name in discoveries if name not in known]
+    return plan_of(assemble(config, known), undiscovered, own_trouble)
 
 
-async def _discoveries(config: "ValidConfig") -> "dict[str, Discovery | None]":
+async def _discoveries(config: "ValidConfig") -> "tuple[dict[str, Discovery | None], str]":
+    """What the DNS tells of each domain, and what keeps it from telling that is our own trouble; else ""."""
+    from monitor.app.discovery import discover_believably
     from monitor.cli.oneshot import opened_worlds
-    from monitor.inventory import discover, names_to_resolve
+    from monitor.inventory import names_to_resolve
     from monitor.world.clock import SystemClock
 
     clock, at_once = SystemClock(), asyncio.Semaphore(AT_ONCE)
@@ -59,8 +62,9 @@ async def _discoveries(config: "ValidConfig") -> "dict[str, Discovery | None]":
 
         async def one(name: str) -> "Discovery | None":
             async with at_once:
-                dns = worlds.normal("discovery").dns
-                return await discover(name, dns, clock.now(), declared=names[name])
+                world = worlds.normal("discovery")
+                return await discover_believably(name, world, clock, declared=names[name])
 
         found = await asyncio.gather(*map(one, names))
-    return dict(zip(names, found, strict=True))
+        own_trouble = await worlds.canaries.resolver() if None in found else None
+    return dict(zip(names, found, strict=True)), own_trouble or ""

@@ -42,7 +42,8 @@ def print_plan(plan: Plan, stream: TextIO, environ: Mapping[str, str]) -> None:
             console.print(Padding(said, (0, 1, 1, 1), expand=False))
     if plan.undiscovered:
         names = ", ".join(plan.undiscovered)
-        text = Text(f"Not counted: hosts of {names}: the DNS does not tell.")
+        why = one_line(plan.own_trouble) or "the DNS does not tell"
+        text = Text(f"Not counted: hosts of {names}: {why}.")
         console.print(Padding(text, (0, 1), expand=False))
     for one in plan.left_out:
         text = Text(f"Not looked at: {one.domain}: {one_line(one.what, limit=_TERMS)}.")

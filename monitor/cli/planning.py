@@ -80,15 +80,20 @@ class PartyPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All of it. `undiscovered` are the domains whose hosts could not be found out; `left_out` says what nobody looks at."""
+    """All of it.
+
+    `undiscovered` are the domains whose hosts could not be found out, `own_trouble` says why where that lies with
+    our resolver; `left_out` says what nobody looks at.
+    """
 
     checks: tuple[CheckPlan, ...]
     parties: tuple[PartyPlan, ...]
     undiscovered: tuple[str, ...] = field(default=())
+    own_trouble: str = ""
     left_out: tuple[LeftOut, ...] = field(default=())
 
 
-def plan_of(assembly: Assembly, undiscovered: Sequence[str] = ()) -> Plan:
+def plan_of(assembly: Assembly, undiscovered: Sequence[str] = (), own_trouble: str = "") -> Plan:
     """The plan of one assembly."""
     checks: list[CheckPlan] = []
     parties: list[PartyPlan] = []
@@ -101,7 +106,7 @@ def plan_of(assembly: Assembly, undiscovered: Sequence[str] = ()) -> Plan:
         if isinstance(job.check, NamesParties):
             parties += _Questions(job.name, job.check, targets, interval).parties()
     left_out = assembly.inventory.left_out
-    return Plan(tuple(checks), tuple(parties), tuple(undiscovered), left_out)
+    return Plan(tuple(checks), tuple(parties), tuple(undiscovered), own_trouble, left_out)
 
 
 def _kind(target: Target) -> str:

@@ -225,3 +225,4 @@ class _List:
             targets = row.targets.replace("\n", ", ")
             yield Text.assemble(_state(row.state), f" {row.check} {targets}".rstrip())
             yield _indented(_found_and_fix(row), 2)
+        yield Text()

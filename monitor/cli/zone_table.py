@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from monitor.check import DeadZone, ZoneFacts, ZoneStanding, ZoneState, ZoneTrial
+from monitor.check import DeadZone, ZoneCode, ZoneFacts, ZoneStanding, ZoneState, ZoneTrial
 from monitor.cli.table import NARROW, SEE_ABOVE, STYLES, UNSEEN_WIDTH
 from monitor.cli.zone_report import Trials
 from monitor.web.text import counted, one_line, visible
@@ -36,6 +36,10 @@ _STATE_STYLES = {
     ZoneState.DEAD: STYLES["critical"],
     ZoneState.UNKNOWN: STYLES["unknown"],
 }
+_ROOMY = 96
+"""Columns from which the list names the operators, and a code's meaning stands beside what it is about."""
+_COLUMNS = 76
+"""Columns below which the list has no room for limits."""
 _NOTE = 2000
 """Characters of a note that are shown."""
 
@@ -73,7 +77,7 @@ def print_details(
     for _check, facts in living:
         console.print()
         console.print(_indented(Text(facts.name, style="bold")))
-        console.print(_indented(_grid(_facts(facts))))
+        console.print(_indented(_grid(_facts(facts, console.width))))
     for _check, zone in dead:
         console.print()
         console.print(
@@ -93,9 +97,11 @@ def print_trials(trials: Trials, stream: TextIO, environ: Mapping[str, str]) -> 
     results = [trial for _check, trial in trials.results]
     if console.width < NARROW:
         for trial in results:
-            console.print(Text.assemble(_state(trial.state), f" {trial.zone}{_time(trial, ' ')}"))
+            took = f", {_time(trial)} ms" if trial.seconds else ""
+            console.print(Text.assemble(_state(trial.state), f" {trial.zone}{took}"))
             if why := _why(trial, trials.own_trouble):
                 console.print(Padding(Text(why), (0, 0, 0, 2)))
+        console.print()
     else:
         console.print(_trials(results, trials.own_trouble))
     console.print(_indented(_closing(trials)))
@@ -122,27 +128,30 @@ def _list_of(zones: Sequence[ZoneFacts], width: int) -> RenderableType:
         standing: Text(f"{_TITLES[standing]} ({len(of_it)})", style="bold")
         for standing, of_it in groups.items()
     }
-    if width < NARROW:
+    if width < _COLUMNS:
         return Group(*_lines(groups, titles))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("Zone", overflow="fold")
-    table.add_column("Lists", overflow="fold")
-    table.add_column("At worst", no_wrap=True)
-    table.add_column("Limit a day", justify="right", no_wrap=True)
-    table.add_column("Operator", overflow="fold")
+    table.add_column("Zone", no_wrap=True)
+    table.add_column("Lists")
+    table.add_column("At worst")
+    table.add_column("Limit\na day" if width < _ROOMY else "Limit a day", justify="right")
+    if width >= _ROOMY:
+        table.add_column("Operator", overflow="fold")
     for standing, of_it in groups.items():
         if table.row_count:
             table.add_row()
         table.add_row(titles[standing])
         for facts in of_it:
-            table.add_row(*_cells(facts))
+            table.add_row(*_cells(facts)[: len(table.columns)])
     return table
 
 
 def _lines(
     groups: Mapping[ZoneStanding, Sequence[ZoneFacts]], titles: Mapping[ZoneStanding, Text]
 ) -> Iterator[Text]:
-    for standing, of_it in groups.items():
+    for number, (standing, of_it) in enumerate(groups.items()):
+        if number:
+            yield Text()
         yield titles[standing]
         yield from (Text.assemble(" ", f.name, " ", _gravity(f.severity)) for f in of_it)
 
@@ -165,11 +174,11 @@ def _gravity(severity: str) -> Text:
 # --- all of one ------------------------------------------------------------------------------------
 
 
-def _facts(facts: ZoneFacts) -> Iterator[tuple[str, RenderableType]]:
+def _facts(facts: ZoneFacts, width: int) -> Iterator[tuple[str, RenderableType]]:
     """What there is to say, by a word or two."""
     yield "is", _standing(facts)
     yield "lists", Text(", ".join(facts.kinds))
-    yield "answers", _codes(facts)
+    yield "answers", _codes(facts, width)
     if facts.not_listed:
         yield "no listing", Text(", ".join(facts.not_listed))
     yield "refuses by", Text(", ".join(["127.255.255.0/24", *facts.refusals]))
@@ -203,14 +212,28 @@ def _standing(facts: ZoneFacts) -> Text:
     return text
 
 
-def _codes(facts: ZoneFacts) -> RenderableType:
+def _codes(facts: ZoneFacts, width: int) -> RenderableType:
+    if not facts.codes:
+        return Text("no listing that is known")
+    if width < _ROOMY:
+        return Text("\n").join(
+            Text.assemble(
+                code.code, "  ", _gravity(code.severity), f"  {code.meaning}", _about(code, "\n  ")
+            )
+            for code in facts.codes
+        )
     table = Table.grid(padding=(0, 2))
     for code in facts.codes:
-        about = f"about the {code.scope}" if code.scope else ""
-        if code.receiving != code.severity:
-            about = f"{about}; {code.receiving} where no mail leaves from it".removeprefix("; ")
-        table.add_row(code.code, _gravity(code.severity), code.meaning, Text(about, "dim"))
-    return table if facts.codes else Text("no listing that is known")
+        table.add_row(code.code, _gravity(code.severity), code.meaning, _about(code))
+    return table
+
+
+def _about(code: ZoneCode, before: str = "") -> Text:
+    """What such a listing is about, and how grave it is where that depends."""
+    about = f"about the {code.scope}" if code.scope else ""
+    if code.receiving != code.severity:
+        about = f"{about}; {code.receiving} where no mail leaves from it".removeprefix("; ")
+    return Text(f"{before}{about}" if about else "", "dim")
 
 
 def _entries(facts: ZoneFacts) -> Iterator[str]:
@@ -300,8 +323,8 @@ def _word(state: ZoneState) -> str:
     return state.replace("_", " ")
 
 
-def _time(trial: ZoneTrial, before: str = "") -> str:
-    return f"{before}{trial.seconds * 1000:.0f}" if trial.seconds else ""
+def _time(trial: ZoneTrial) -> str:
+    return f"{trial.seconds * 1000:.0f}" if trial.seconds else ""
 
 
 def _indented(what: RenderableType) -> Padding:

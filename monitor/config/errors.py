@@ -44,6 +44,7 @@ def written(path: KeyPath) -> str:
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)` with the nearest known name, or nothing where none is near."""
-    found = difflib.get_close_matches(str(name), list(known), n=1)
-    return f" (did you mean '{found[0]}'?)" if found else ""
+    """` (did you mean 'x'?)` with the nearest known name in whatever case, or nothing where none is near."""
+    by_lower = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+    return f" (did you mean '{by_lower[found[0]]}'?)" if found else ""

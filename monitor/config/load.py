@@ -1,6 +1,6 @@
 """From a file and the environment to a `ValidConfig`, or to all that is wrong with them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
@@ -92,7 +92,8 @@ def _validated(
         config = _with_ca(model.model_validate(data), folder)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=False)
-        problems += [(_path(d["loc"]), _message(d, model)) for d in _own(details)]
+        without_value = {path[:-1] for path, _message in unresolved}
+        problems += [(_path(d["loc"]), _message(d, model)) for d in _own(details, without_value)]
     errors += [_located(path, message, root, file, origins) for path, message in problems]
     if errors:
         raise ConfigErrors(errors)
@@ -119,9 +120,17 @@ def _located(
     return ConfigError(file, root.line_of(path) if root else None, written(path), message)
 
 
-def _own(details: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
-    """Without the lists that are too short only because pydantic left out the items that are wrong."""
+def _own(
+    details: Sequence[ErrorDetails], without_value: Collection[KeyPath]
+) -> Iterator[ErrorDetails]:
+    """Without what only follows from another error.
+
+    That is lists that are too short because pydantic left out the items that are wrong, and what is said of the
+    text of a reference, at `without_value`, in place of the secret that it does not lead to.
+    """
     for detail in details:
+        if detail["type"] == "value_error" and _path(detail["loc"]) in without_value:
+            continue
         loc = detail["loc"]
         inside = (d for d in details if len(d["loc"]) > len(loc) and d["loc"][: len(loc)] == loc)
         if detail["type"] != "too_short" or not any(inside):

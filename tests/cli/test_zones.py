@@ -185,6 +185,19 @@ def test_exit_codes(states: str, code: int) -> None:
     assert Trials(tuple(results)).exit_code == code
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_names_and_codes_are_whole_at_every_width(width: int, tmp_path: Path) -> None:
+    """A name in two pieces can be searched for no more, nor a code that ends in dots."""
+    env = {"COLUMNS": str(width)}
+    listed = deliverability("zones", cwd=tmp_path, env=env).stdout.splitlines()
+    shown = deliverability("zones", "zen.spamhaus.org", cwd=tmp_path, env=env).stdout.splitlines()
+    assert max(map(len, [*listed, *shown])) <= width
+    names = {line.split()[0] for line in listed if line.split()}
+    assert {"backscatter.spameatingmonkey.net", "zen.dq.spamhaus.net"} <= names
+    words = {word for line in shown for word in line.split()}
+    assert {"127.0.0.4/30", "127.0.0.11", "pbl_spamhaus"} <= words
+
+
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_a_public_resolver_is_told_before_the_zones(width: int) -> None:
     trial = ZoneTrial("zen.example.org", ZoneState.REFUSED, "it refuses \x1b[31m", 0.0123)

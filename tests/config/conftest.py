@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from monitor.check import About, Check, Code, Settings, World
 from monitor.config.sections import Checks
@@ -24,6 +24,13 @@ class ZoneSettings(Settings):
 
     zones: tuple[str, ...] = ("zone.example",)
     keys: dict[str, SecretStr] = Field(default={})
+
+    @field_validator("keys")
+    @classmethod
+    def _names(cls, keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        if any("$" in key.get_secret_value() for key in keys.values()):
+            raise ValueError("a key is no part of a name")
+        return keys
 
 
 def make_check(
