@@ -20,6 +20,7 @@ CREATE TABLE kept (
             check_name TEXT NOT NULL, target TEXT NOT NULL, state TEXT NOT NULL,
             PRIMARY KEY (check_name, target)) WITHOUT ROWID;
 INSERT INTO "kept" VALUES('dmarc','shop.example','{"check":"dmarc","target":"shop.example","domain":"shop.example","status":"critical","status_since":1789000000.0,"looked_at":1789900000.0,"known_at":1789900000.0,"subjects":[{"key":"record","subject":"record","known_at":1789900000.0,"findings":[{"short":"policy_weakened","summary":"told","code":"dmarc.policy_weakened","severity":"critical","since":1789000000.0}],"record":"v=DMARC1; p=none"}]}');
+INSERT INTO "kept" VALUES('blocklist','192.0.2.1','{"check":"blocklist","target":"192.0.2.1","domain":"shop.example","status":"ok","status_since":1789000000.0,"looked_at":1789900000.0,"known_at":1789900000.0,"clean":2,"clean_weight":2.0}');
 CREATE TABLE seen_event (key BLOB NOT NULL PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO "seen_event" VALUES(X'079E31D468A6AFE70103358D103E28E3',1790000000);
 CREATE TABLE total (dimension INTEGER PRIMARY KEY, n INTEGER NOT NULL);

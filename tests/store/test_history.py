@@ -179,9 +179,10 @@ async def test_a_file_of_the_first_version_opens_and_its_records_have_a_beginnin
     baseline = store.baseline(*RECORD)
     assert baseline is not None
     assert (baseline.accepted, baseline.accepted_by) == ("v=DMARC1; p=reject", "")
-    kept = store.kept(*TARGET)
-    assert kept is not None
-    assert not kept.is_clean("record")
+    assert store.kept(*TARGET) is not None
+    clean = store.kept("blocklist", "192.0.2.1")
+    assert clean is not None
+    assert (clean.clean, clean.roster) == (2, frozenset())
     assert sum(store.totals().values()) == 1
     store.set_baseline(accept(baseline, baseline.seen, Acceptance("Alice"), at=clock.now()))
     await store.flush()
