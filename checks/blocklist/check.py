@@ -41,7 +41,7 @@ from monitor.model import (
     Severity,
     Status,
 )
-from monitor.protocol.dnsbl import Kind, State, kind_of, query_name, read
+from monitor.protocol.dnsbl import Kind, State, kind_of, query_names, read
 
 log = structlog.get_logger()
 
@@ -233,7 +233,7 @@ class BlocklistCheck:
         self, asked: _Asked, zones: Sequence[Zone], world: World
     ) -> dict[str, Answered]:
         """What each zone said; a listing with its text."""
-        names = [query_name(asked.subject, zone.origin) for zone in zones]
+        names = query_names(asked.subject, [zone.origin for zone in zones])
         records = await world.zones.ask_many([Question(name, "A") for name in names])
         read_answers = {
             zone.name: Answered(zone, answer, read(answer.records, zone.codes))
@@ -276,24 +276,29 @@ class BlocklistCheck:
         It may have begun to list everyone, or nobody. Ordinary looks are held to it too: where the configuration
         wants no confirming ones, what they tell counts at once.
         """
-        news = [said.zone for said in answers.values() if _is_news(asked, said, world)]
+        known = known_listings.zones_that_list(str(asked.subject), asked.domain, world)
+        news = [
+            said.zone
+            for name, said in answers.items()
+            if _is_news(asked, said, known.get(name), confirming=world.confirming)
+        ]
         since = world.clock.monotonic()
         fresh, more = await self._prover.prove(news, asked.kind, world, since=since)
         proofs.update(fresh)
         tested.update(more)
 
 
-def _is_news(asked: _Asked, said: Answered, world: World) -> bool:
-    """Whether it says another thing than is known already; to a confirming look any listing is news."""
+def _is_news(asked: _Asked, said: Answered, before: Status | None, *, confirming: bool) -> bool:
+    """Whether it says another thing than is known already; to a confirming look any listing is news.
+
+    `before`: the target's status where a listing of it in the zone is open.
+    """
     if said.trouble:
         return False
     severity = evaluate.gravest(said, asked.subject, sends=asked.sends, only_by=asked.only_by)
-    status = known_listings.status_where_listed(
-        str(asked.subject), asked.domain, said.zone.name, world
-    )
-    if severity is None or status is None or world.confirming:
-        return severity is not None or status is not None
-    return severity is Severity.CRITICAL and status is not Status.CRITICAL
+    if severity is None or before is None or confirming:
+        return severity is not None or before is not None
+    return severity is Severity.CRITICAL and before is not Status.CRITICAL
 
 
 def _look(asked: _Asked, zone: Zone, proof: Proof, said: Answered | None, world: World) -> Look:

@@ -38,8 +38,8 @@ class Answered:
         match self.reading.state:
             case State.REFUSED:
                 return refusal(self.zone, self.reading)
-            case State.NONSENSE:
-                reason = f"the zone's answer is no blocklist's: {self.reading.reason}"
+            case State.NONSENSE | State.UNNAMED:
+                reason = f"the zone's answer cannot be read: {self.reading.reason}"
                 return Trouble(ZoneState.DEAD, reason)
             case _:
                 return None
@@ -50,10 +50,7 @@ class Answered:
 
         A code that nobody knows is none of that: the zone may have learnt a new one.
         """
-        foreign = not all(record.startswith("127.") for record in self.answer.records)
-        return self.reading.state is State.REFUSED or (
-            self.reading.state is State.NONSENSE and foreign
-        )
+        return self.reading.state in {State.REFUSED, State.NONSENSE}
 
     def with_text(self, texts: Sequence[str]) -> "Answered":
         """The same with the listing's text."""

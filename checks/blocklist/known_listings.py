@@ -16,9 +16,9 @@ _Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The open listings of a domain's targets: their status by (zone, target), and addresses by zone and range."""
+    """The open listings of a domain's targets: the targets' statuses by zone, by target; and addresses by zone and range."""
 
-    statuses: Mapping[tuple[str, str], Status]
+    statuses: Mapping[str, Mapping[str, Status]]
     by_range: Mapping[tuple[str, _Network], tuple[str, ...]]
 
 
@@ -27,9 +27,9 @@ def range_of(address: Address) -> _Network:
     return ip_network((address, 24 if address.version == 4 else 64), strict=False)  # noqa: PLR2004 - IP versions
 
 
-def status_where_listed(target: str, domain: str, zone: str, world: World) -> Status | None:
-    """The status of the target where a listing of it in the zone is open; None where none is."""
-    return _known(domain, world).statuses.get((zone, target))
+def zones_that_list(target: str, domain: str, world: World) -> Mapping[str, Status]:
+    """The zones in which a listing of the target is open, with the target's status."""
+    return _known(domain, world).statuses.get(target, {})
 
 
 def in_range(address: Address, domain: str, zone: str, world: World) -> str:
@@ -54,13 +54,13 @@ def _known(domain: str, world: World) -> _Known:
 
 
 def _read(domain: str, world: World) -> _Known:
-    statuses: dict[tuple[str, str], Status] = {}
+    statuses: defaultdict[str, dict[str, Status]] = defaultdict(dict)
     by_range: defaultdict[tuple[str, _Network], list[str]] = defaultdict(list)
     for result in world.results.of_domain(domain):
         if result.check != "blocklist":
             continue
         for zone, codes in result.by_subject.items():
-            statuses[zone, result.target] = result.status
+            statuses[result.target][zone] = result.status
             if "blocklist.address_listed" in codes:
                 by_range[zone, range_of(ip_address(result.target))].append(result.target)
-    return _Known(statuses, {place: tuple(names) for place, names in by_range.items()})
+    return _Known(dict(statuses), {place: tuple(names) for place, names in by_range.items()})

@@ -101,10 +101,14 @@ class ZoneCodes:
 
 
 class State(StrEnum):
-    """What a set of answers says. The last two teach nothing about the subject."""
+    """What a set of answers says. The last three teach nothing about the subject.
+
+    `UNNAMED`: codes that the catalogue does not know, and no other.
+    """
 
     LISTED = "listed"
     CLEAN = "clean"
+    UNNAMED = "unnamed"
     REFUSED = "refused"
     NONSENSE = "nonsense"
 
@@ -134,11 +138,16 @@ def query_name(subject: Address | str, zone: str) -> str:
     >>> query_name(IPv4Address("192.0.2.99"), "bl.example.org")
     '99.2.0.192.bl.example.org'
     """
+    return query_names(subject, [zone])[0]
+
+
+def query_names(subject: Address | str, zones: Sequence[str]) -> list[str]:
+    """The names to ask for in each zone."""
     if isinstance(subject, str):
-        label = subject.lower().strip(".")
+        entry = subject.lower().strip(".")
     else:
-        label = subject.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
-    return f"{label}.{zone.lower().strip('.')}"
+        entry = subject.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
+    return [f"{entry}.{zone.lower().strip('.')}" for zone in zones]
 
 
 def read(answers: Sequence[str], codes: ZoneCodes) -> Reading:
@@ -159,7 +168,7 @@ def read(answers: Sequence[str], codes: ZoneCodes) -> Reading:
         return Reading(State.LISTED, tuple(gravest))
     unnamed = [a for a in addresses if not _in(a, codes.not_listed)]
     if unnamed:
-        return Reading(State.NONSENSE, reason=f"code {unnamed[0]} has no known meaning")
+        return Reading(State.UNNAMED, reason=f"code {unnamed[0]} has no known meaning")
     return Reading(State.CLEAN)
 
 

@@ -110,12 +110,12 @@ def test_codes_mean_what_the_zone_says(
         (["91.195.240.117"], PLAIN, State.NONSENSE, "91.195.240.117"),
         (["127.0.0.2", "203.0.113.9"], ZEN, State.NONSENSE, "203.0.113.9"),
         (["::1"], PLAIN, State.NONSENSE, "::1"),
-        (["127.0.0.77"], ZEN, State.NONSENSE, "127.0.0.77"),
-        (["127.0.0.1"], PLAIN, State.NONSENSE, "code 127.0.0.1 has no known meaning"),
-        (["127.0.0.5"], ZoneCodes(bits={2: BLACK}), State.NONSENSE, "127.0.0.5"),
+        (["127.0.0.77"], ZEN, State.UNNAMED, "127.0.0.77"),
+        (["127.0.0.1"], PLAIN, State.UNNAMED, "code 127.0.0.1 has no known meaning"),
+        (["127.0.0.5"], ZoneCodes(bits={2: BLACK}), State.UNNAMED, "127.0.0.5"),
         # A neutral code beside it does not make it clean.
-        (["127.0.0.5", "127.0.0.77"], KARMA, State.NONSENSE, "127.0.0.77"),
-        (["127.1.0.2"], URIBL, State.NONSENSE, "127.1.0.2"),
+        (["127.0.0.5", "127.0.0.77"], KARMA, State.UNNAMED, "127.0.0.77"),
+        (["127.1.0.2"], URIBL, State.UNNAMED, "127.1.0.2"),
     ],
 )
 def test_what_is_no_listing_is_never_read_as_one(
