@@ -183,7 +183,7 @@ class Runner:
             )
 
     def _accept_record(self, job: Job, target: Target, judged: JudgedLook, at: float) -> None:
-        if judged.look.state is not LookState.KNOWN:
+        if judged.look.state is not LookState.KNOWN or judged.look.record is None:
             return
         before = self._store.baseline(job.name, target.name, judged.look.subject)
         after = baseline_after(job, target, judged, self._store, at=at)
@@ -211,6 +211,8 @@ class Runner:
             after = before
         for look in judged:
             subject = look.look.subject
+            if _is_plain(look) and (kept is None or subject not in kept.subjects):
+                continue  # nearly all looks of some checks: nothing is new or gone
             suspicion = before.get(subject)
             if look.look.state is LookState.KNOWN:
                 record = self._store.baseline(*key, subject)
@@ -249,6 +251,12 @@ class Runner:
             self._waiting.discard(key)
         if self._current(*key):
             await self._look(job, target, confirming=True)
+
+
+def _is_plain(judged: JudgedLook) -> bool:
+    """Whether it is known, and there is nothing to be said of it."""
+    look = judged.look
+    return look.state is LookState.KNOWN and not judged.findings and look.record is None
 
 
 def _because(kept: Kept) -> dict[str, Any]:
