@@ -13,14 +13,14 @@ from monitor.check import Settings
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
-def _living(zone: str) -> str:
-    if dead := obituary(zone.lower()):
+def _living(zone: str) -> None:
+    if dead := obituary(zone):
         raise ValueError(dead)
-    return zone
 
 
-def _askable(zone: str, info: ValidationInfo) -> str:
+def _askable(written: str, info: ValidationInfo) -> str:
     """A living zone of the catalogue, with its key where it wants one; what is wrong elsewhere is told there."""
+    zone = written.lower().removesuffix(".")
     _living(zone)
     if info.data.keys() >= {"catalogue", "keys"} and (
         wrong := problem(zone, _catalogue(info.data), info.data["keys"])
@@ -58,6 +58,13 @@ class BlocklistSettings(Settings):
             "contains (sbl.spamhaus.org beside zen.spamhaus.org) is not asked: a listing counts once.",
         ),
     ] = None
+
+    @field_validator("zones")
+    @classmethod
+    def _named_once(cls, zones: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if twice := sorted({zone for zone in zones or () if (zones or ()).count(zone) > 1}):
+            raise ValueError(f"zone `{twice[0]}` is there twice")
+        return zones
 
     @field_validator("catalogue")
     @classmethod

@@ -120,8 +120,7 @@ def headline(shown: Sequence[ResultView], waiting: int) -> tuple[str, ...]:
         clauses.append("We cannot see anything" if outside else "Nothing has been looked at yet")
     else:
         if not clauses:
-            partly = unseen or waiting or troubled
-            clauses.append("Everything that we can see is fine" if partly else "All is well")
+            clauses.append(_all_well(outside, partly=bool(unseen or waiting or troubled)))
         if unseen:
             clauses.append(f"{counted(unseen, 'thing')} we cannot see")
     if troubled:
@@ -129,6 +128,14 @@ def headline(shown: Sequence[ResultView], waiting: int) -> tuple[str, ...]:
     if waiting:
         clauses.append(f"{counted(waiting, 'look')} still to come")
     return tuple(clauses)
+
+
+def _all_well(outside: Sequence[ResultView], *, partly: bool) -> str:
+    if not partly:
+        return "All is well"
+    blind = sum(result.state is State.UNKNOWN for result in outside)
+    little = 2 * blind > len(outside)
+    return "The little that we can see is fine" if little else "Everything that we can see is fine"
 
 
 def grouped(spots: Iterable[BlindSpot]) -> tuple[Blindness, ...]:

@@ -51,7 +51,7 @@ def test_a_dozen_zones_need_neither_key_nor_registration_and_are_asked_by_defaul
 
 
 def test_those_that_are_named_are_asked_instead() -> None:
-    assert names(zones=["bl.blocklist.de", ZEN, ZEN]) == ["bl.blocklist.de", ZEN]
+    assert names(zones=["bl.blocklist.de", ZEN]) == ["bl.blocklist.de", ZEN]
 
 
 def test_a_key_alone_puts_the_keyed_zones_in_place_of_the_public_ones() -> None:
@@ -231,6 +231,8 @@ OWN = {"zone": "a.example", "kinds": ["ip4"], "test": {"ip4": None}, "codes": {"
         ({"zones": ["zen.spamhaus.og"]}, r"not in the catalogue \(did you mean 'zen.spamhaus.org'"),
         ({"zones": ["zen.dq.spamhaus.net"]}, r"set keys\.spamhaus_dqs"),
         ({"zones": []}, "at least 1 item"),
+        ({"zones": ["zen.spamhaus.org", "ZEN.spamhaus.org."]}, "`zen.spamhaus.org` is there twice"),
+        ({"zones": ["BL.SpamCannibal.org."]}, "dead since"),
         ({"keys": {"spamhaus": "x"}}, "no zone has the key `spamhaus`"),
         ({"keys": {"abusix": "a b"}}, "the key abusix is no part of a domain name"),
         ({"catalogue": 2 * [OWN]}, "`a.example` is there twice"),

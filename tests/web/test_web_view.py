@@ -1,5 +1,7 @@
 """The truth at a glance: states, headline, blind spots."""
 
+from dataclasses import replace
+
 import pytest
 
 from monitor.model import Status
@@ -63,6 +65,10 @@ BLIND_WHERE_IT_ONLY_INFORMS = kept(
         (snapshot(OWN, WEAKENED, WEAKENED), "2 things need action now"),
         (snapshot(OWN, HOSTILE_SPF, OK_MX), "1 thing needs attention"),
         (snapshot(OWN, OK_MX, BLIND), "Everything that we can see is fine; 1 thing we cannot see"),
+        (
+            snapshot(OWN, OK_MX, BLIND, replace(BLIND, target="mx2.example.com")),
+            "The little that we can see is fine; 2 things we cannot see",
+        ),
         (snapshot(OWN, PARTLY_BLIND), "Everything that we can see is fine; 1 thing we cannot see"),
         (snapshot(OWN, BLIND_WHERE_IT_ONLY_INFORMS), "All is well"),
         (

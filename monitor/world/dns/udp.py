@@ -18,7 +18,7 @@ QUERIES_A_SOCKET = 20_000
 """Then it makes room for one with another random port."""
 _LONGEST = 8192
 """More than we say that we take (EDNS): what is cut off here is no response."""
-_AT_ONCE = 16
+_AT_ONCE = 4
 """Datagrams read at a time from one socket: neither a flood nor a sweep must hold up all else."""
 _BURST = 200
 """Queries sent at once to one server: rbldnsd's socket drops what is much more."""
