@@ -9,7 +9,7 @@ from typing import Protocol
 
 from monitor.check import DnsAnswer, DnsStatus, Question
 from monitor.world.dns.message import NotOursError, TruncatedError, failed, read_answer
-from monitor.world.dns.query import Asking, query_for
+from monitor.world.dns.query import Asking, Query, query_for
 from monitor.world.dns.tcp import over_tcp
 from monitor.world.dns.udp import Sent, UdpChannel
 
@@ -145,9 +145,7 @@ class Flight(Sent):
                 channel.keeps_case = True
             self.land(answer)
         elif query.is_not_understood_by(wire):
-            self.forget()
-            self.query = query.without_options()
-            self._send(self._loop.time())
+            self._send_instead(query.without_options())
         else:
             self.forget()
             self._failed(replace(answer, reason=f"{channel.server} {answer.reason}"))
@@ -170,8 +168,7 @@ class Flight(Sent):
             self._folded = True
             return
         self._channel.folded += 1
-        self.forget()
-        self._ask(self._loop.time(), mixed=False)
+        self._send_instead(query_for(self.question, self._itinerary.asking))
 
     def _ask_next(self, now: float) -> None:
         attempts = self._itinerary.attempts
@@ -195,6 +192,18 @@ class Flight(Sent):
             self.land(failed(self.question, DnsStatus.ERROR, str(error)))
             return
         self.seconds = self._itinerary.attempts[self._attempt][1]
+        self._send(now)
+
+    def _send_instead(self, query: Query) -> None:
+        """Ask the same server in another way, in what is left of the question's time."""
+        self.forget()
+        self.query = query
+        now = self._loop.time()
+        # Deadlines come in a few lengths only: those of the attempts, and none at all.
+        fitting = (
+            seconds for _, seconds in self._itinerary.attempts if now + seconds <= self._until
+        )
+        self.seconds = min(self.seconds, max(fitting, default=0.0))
         self._send(now)
 
     def _send(self, now: float) -> None:
@@ -233,14 +242,22 @@ class Flight(Sent):
         server = self._channel.server
         try:
             query = query_for(self.question, self._itinerary.asking)
-            answer = await over_tcp(
-                query, server, seconds, partial(read_answer, self.question, query)
-            )
+            async with asyncio.timeout(seconds):
+                answer = await over_tcp(query, server, seconds, partial(self._read, query))
+                if answer is None:
+                    plain = query.without_options()
+                    read = partial(read_answer, self.question, plain)
+                    answer = await over_tcp(plain, server, seconds, read)
         except TimeoutError:
             return failed(self.question, DnsStatus.TIMEOUT, "")
         except Exception as error:  # noqa: BLE001 - whatever a server sends, the look goes on
             return self._broken(error)
         return answer if answer.known else replace(answer, reason=f"{server} {answer.reason}")
+
+    def _read(self, query: Query, wire: bytes) -> DnsAnswer | None:
+        """What the response says; None where it may be understood only without EDNS."""
+        answer = read_answer(self.question, query, wire)
+        return None if not answer.known and query.is_not_understood_by(wire) else answer
 
     def _broken(self, error: Exception) -> DnsAnswer:
         text = str(error) or type(error).__name__
