@@ -218,26 +218,6 @@ async def test_a_server_that_does_not_know_edns_is_asked_without_over_tcp_too(
     assert answer.records == ("192.0.2.1",)
 
 
-@pytest.mark.parametrize("other_path", [False, True], ids=["truncated", "other path"])
-async def test_a_server_that_does_not_know_edns_is_asked_without_over_tcp_too(
-    dns_server: StartDns, other_path: bool
-) -> None:
-    def script(query: Message, transport: str) -> list[bytes]:
-        message = reply(query, *(["x. 60 IN A 192.0.2.1"] if transport == "tcp" else []))
-        if transport == "udp":
-            message.flags |= dns.flags.TC
-        if query.edns >= 0:
-            message.set_rcode(dns.rcode.FORMERR)
-            message.flags &= ~dns.flags.TC
-            message.sections[1] = []
-        message.use_edns(-1)
-        return [packed(message, transport)]
-
-    client = resolver(await dns_server(script))
-    answer = await (client.other_path() if other_path else client).ask("x", "A")
-    assert answer.records == ("192.0.2.1",)
-
-
 async def test_what_cannot_be_asked_over_tcp_is_an_error(dns_server: StartDns) -> None:
     client = resolver(await dns_server(silent))
     async with asyncio.timeout(5):

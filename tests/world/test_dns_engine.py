@@ -141,27 +141,6 @@ async def test_a_question_asked_in_another_way_takes_no_longer(response: str) ->
     assert taken < 1.15
 
 
-@pytest.mark.parametrize("response", ["without EDNS", "folded"])
-async def test_a_question_asked_in_another_way_takes_no_longer(response: str) -> None:
-    """Its last attempt is answered late, in a way that has it asked once more; then nobody answers."""
-
-    def answers(query: Message, sender: tuple[str, int]) -> list[bytes]:
-        refusal = dns.message.make_response(query).to_wire()[:3] + b"\1" + bytes(8)
-        wire = refusal if response == "without EDNS" else answer(query, folded=True)
-        if len(there.seen) == 6:
-            asyncio.get_running_loop().call_later(0.3, there.send, wire, sender)
-        return []
-
-    with server(answers) as there:
-        resolver = client(there.port, seconds=1.0)
-        started = time.monotonic()
-        said = await resolver.ask("x.example", "A")
-        taken = time.monotonic() - started
-        await resolver.aclose()
-    assert (said.status, len(there.seen)) == (DnsStatus.TIMEOUT, 7)
-    assert taken < 1.15
-
-
 async def test_who_waits_hears_that_nobody_listens() -> None:
     """What came of one question is told when the next one is sent from its socket (ICMP)."""
     with server(lambda _query, _: []) as there:
