@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from ipaddress import ip_address
@@ -12,6 +11,7 @@ from checks.blocklist.reading import read
 from monitor.check import worst_severity
 from monitor.model import Severity
 from monitor.protocol.dnsbl import PROOF_ENTRIES, Kind, ProofEntries, Scope, ZoneCodes
+from monitor.protocol.problem import did_you_mean
 
 _UNIMPORTANT = 0.1
 """The weight of a zone that never pages, where one that does weighs 1."""
@@ -111,7 +111,7 @@ def chosen(
     if names is None:
         entries = [e for e in catalogue.values() if e.default and (not e.key or e.key in keys)]
     else:
-        entries = [catalogue[name] for name in dict.fromkeys(names)]
+        entries = [catalogue[name] for name in names]
     repeated = {name for entry in entries for name in _contained(entry, catalogue)}
     return tuple(_zone(e, catalogue, keys) for e in entries if e.name not in repeated)
 
@@ -120,9 +120,7 @@ def problem(name: str, catalogue: Mapping[str, ZoneEntry], keys: Collection[str]
     """Why a zone cannot be asked: no entry, or no key for it among the names `keys`; "" where it can."""
     entry = catalogue.get(name)
     if entry is None:
-        near = get_close_matches(name, catalogue, n=1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
-        return f"zone `{name[:80]}` is not in the catalogue{hint}"
+        return f"zone `{name[:80]}` is not in the catalogue{did_you_mean(name, catalogue)}"
     if entry.key and entry.key not in keys:
         return f"zone `{name}` is asked with a key: set keys.{entry.key}"
     return ""

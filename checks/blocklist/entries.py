@@ -1,7 +1,7 @@
 """What the catalogue's files, and the configuration, may say of a zone; `zones.yaml` says what each key means."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network, ip_address
+from ipaddress import IPv4Network, ip_address
 from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from monitor.check import Settings
 from monitor.model import Severity
-from monitor.protocol.dnsbl import REFUSALS, Kind, Meaning, Scope
+from monitor.protocol.dnsbl import LOOPBACK, REFUSALS, Kind, Meaning, Scope
 
 KEY = "{key}."
 """What stands for the key in the name under which a keyed zone is asked."""
@@ -28,8 +28,6 @@ RANKS: Sequence[Rank] = tuple(SEVERITIES)
 
 _LOOPBACK_8 = IPv4Network("127.0.0.0/8")  # RFC 5782 §2.1
 _SUMS = IPv4Network("127.0.0.0/24")
-_LOOPBACK = IPv4Address("127.0.0.1")
-"""RFC 5782 §5 keeps it from being listed, and zones answer it to say "blocked"."""
 
 Code = Annotated[IPv4Network, Field(description="one answer, or a network of them")]
 Bit = Annotated[
@@ -210,7 +208,7 @@ def _code_problems(entry: ZoneEntry) -> Iterator[str]:
     for code, table in placed:
         if not code.subnet_of(_LOOPBACK_8):
             yield f"code {_written(code)} is outside 127.0.0.0/8, where no blocklist answers"
-        if table == "codes" and code.prefixlen < code.max_prefixlen and _LOOPBACK in code:
+        if table == "codes" and code.prefixlen < code.max_prefixlen and LOOPBACK in code:
             yield f"code {_written(code)} has 127.0.0.1 in it, which lists nothing where it is not named by itself"
         if code.overlaps(REFUSALS):
             yield f"code {_written(code)} is a refusal at every zone (127.255.255.0/24)"

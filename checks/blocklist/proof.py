@@ -8,15 +8,13 @@ from ipaddress import IPv4Address, IPv6Address
 from checks.blocklist.catalogue import Zone
 from monitor.check import DnsAnswer, DnsStatus, Question, ZoneState
 from monitor.model import Address
-from monitor.protocol.dnsbl import PROOF_ENTRIES, Kind, Reading, State, query_name, read
+from monitor.protocol.dnsbl import LOOPBACK, PROOF_ENTRIES, Kind, Reading, State, query_name, read
 
 GOOD_SECONDS = 4 * 3600.0
 """How long a good proof holds for clean answers; a listing counts by a fresh one only."""
 FIRST_RETRY_SECONDS = 10.0
 LAST_RETRY_SECONDS = 300.0
 
-_LOOPBACK = "127.0.0.1"
-"""No listing (RFC 5782 §5), and what some zones answer whom they do not serve."""
 _LISTED = 2
 """The place of the entry that the zone must list among its `test_entries`."""
 _TEST_NET_2 = int(IPv4Address("198.51.100.0"))  # RFC 5737: never in use
@@ -114,7 +112,7 @@ def _trouble(
     match said.state:
         case State.REFUSED:
             return refusal(zone, said)
-        case State.UNNAMED if must_list and _LOOPBACK not in answer.records:
+        case State.UNNAMED if must_list and str(LOOPBACK) not in answer.records:
             pass  # it lists its entry; what its code means is no matter here
         case State.NONSENSE | State.UNNAMED:
             what = f"the zone's answer about its test entry {entry} cannot be read"

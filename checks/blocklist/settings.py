@@ -1,7 +1,7 @@
 """What the configuration may say of blocklists."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
@@ -34,6 +34,11 @@ def _living_entry(entry: OwnZoneEntry) -> OwnZoneEntry:
     return entry
 
 
+def _refuse_twins(names: Sequence[str]) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"zone `{twice[0]}` is there twice")
+
+
 class BlocklistSettings(Settings):
     """Which zones to ask, and with what keys."""
 
@@ -62,16 +67,13 @@ class BlocklistSettings(Settings):
     @field_validator("zones")
     @classmethod
     def _named_once(cls, zones: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if twice := sorted({zone for zone in zones or () if (zones or ()).count(zone) > 1}):
-            raise ValueError(f"zone `{twice[0]}` is there twice")
+        _refuse_twins(zones or ())
         return zones
 
     @field_validator("catalogue")
     @classmethod
     def _each_once(cls, entries: tuple[OwnZoneEntry, ...]) -> tuple[OwnZoneEntry, ...]:
-        names = [entry.name for entry in entries]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"zone `{twice[0]}` is there twice")
+        _refuse_twins([entry.name for entry in entries])
         known = merged(entries)
         for entry in entries:
             named = (*entry.contains, *filter(None, [entry.instead_of]))

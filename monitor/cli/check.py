@@ -101,7 +101,7 @@ def _look_at_one(
 
 
 def _known_checks(only: tuple[str, ...]) -> None:
-    from monitor.config.errors import did_you_mean
+    from monitor.protocol.problem import did_you_mean
 
     known = checks_installed()
     for name in only:

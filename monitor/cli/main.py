@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from monitor.cli.command import BAD_INPUT, CONTEXT_SETTINGS, FAILED, Command, Problem, only_cause
-from monitor.config.errors import did_you_mean
+from monitor.protocol.problem import did_you_mean
 from monitor.web.text import visible
 
 STARTED = time.monotonic()

@@ -50,7 +50,7 @@ class Catalogue:
         Raises:
             Problem: for each name that nobody knows, with the nearest known one.
         """
-        from monitor.config.errors import did_you_mean
+        from monitor.protocol.problem import did_you_mean
 
         wanted = list(dict.fromkeys(name.strip().lower().rstrip(".") for name in names))
         living = [one for one in self.living() if one[1].name in wanted]

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from monitor.config import names
-from monitor.config.errors import KeyPath, did_you_mean, written
+from monitor.config.errors import KeyPath, written
 from monitor.config.model import BounceLimitConfig
 from monitor.config.platforms import KNOWN_PLATFORMS
 from monitor.config.sections import Checks
 from monitor.model import AddressTarget, DomainTarget, HostTarget, SenderTarget, Target
+from monitor.protocol.problem import did_you_mean
 
 Problem = tuple[KeyPath, str]
 _Named = list[tuple[KeyPath, str]]

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings, EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
-from monitor.config.errors import ConfigError, KeyPath, did_you_mean
+from monitor.config.errors import ConfigError, KeyPath
+from monitor.protocol.problem import did_you_mean
 
 PREFIX = "DELIVERABILITY_"
 COMMAND_VARIABLES = frozenset({"DELIVERABILITY_CONFIG"})

@@ -1,6 +1,5 @@
 """What is wrong with a configuration: every error with its place, one line each."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -41,10 +40,3 @@ def written(path: KeyPath) -> str:
     """A path as people write it: `senders[0].name`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
-
-
-def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)` with the nearest known name in whatever case, or nothing where none is near."""
-    by_lower = {one.lower(): one for one in known}
-    found = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
-    return f" (did you mean '{by_lower[found[0]]}'?)" if found else ""

@@ -12,13 +12,14 @@ from monitor.config import document
 from monitor.config.crosschecks import cross_checks
 from monitor.config.document import Node
 from monitor.config.environment import overlaid, read_environment
-from monitor.config.errors import ConfigError, ConfigErrors, KeyPath, did_you_mean, written
+from monitor.config.errors import ConfigError, ConfigErrors, KeyPath, written
 from monitor.config.model import NAME_PATTERN, Config, DomainConfig, SenderConfig
 from monitor.config.references import resolve_secrets
 from monitor.config.sections import Checks, check_config, config_model
 from monitor.config.valid import PROOF, ConfiguredThresholds, ValidConfig
 from monitor.model import Domain, Sender, Stream
 from monitor.protocol.platforms import platform_class
+from monitor.protocol.problem import did_you_mean
 
 _WORDS = {
     "missing": "is required",

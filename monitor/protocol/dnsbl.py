@@ -17,6 +17,8 @@ _REFUSAL_REASONS = {
     IPv4Address("127.255.255.254"): "asked through a public or unidentified resolver",
     IPv4Address("127.255.255.255"): "too many queries, or not registered",
 }
+LOOPBACK = IPv4Address("127.0.0.1")
+"""No listing where a zone does not name it by itself (RFC 5782 §5): zones answer it to say "blocked"."""
 _ADDING_UP = IPv4Network("127.0.0.0/24")  # where zones add up bits in the last octet
 _GRAVEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO, None)
 

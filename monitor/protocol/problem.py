@@ -1,6 +1,8 @@
-"""What every DNS record parser says when a record is wrong: a code, a sentence, a place."""
+"""What is said when something is wrong: of a record a code, a sentence, a place; of a name the nearest known one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Self
 
 _LONGEST_QUOTE = 60
@@ -44,3 +46,10 @@ def quoted(text: str) -> str:
     cut = text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
     safe = "".join(c if " " <= c <= "~" or c == "…" else ascii(c)[1:-1] for c in cut)
     return f"`{safe}`"
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """` (did you mean 'x'?)` with the nearest known name in whatever case, or nothing where none is near."""
+    by_lower = {one.lower(): one for one in known}
+    found = get_close_matches(str(name).lower(), by_lower, n=1)
+    return f" (did you mean '{by_lower[found[0]]}'?)" if found else ""
