@@ -8,6 +8,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from monitor.model import Finding, Sample, Severity, Status
@@ -69,6 +70,7 @@ def decode_kept(text: str, rosters: Mapping[str, frozenset[str]]) -> Kept:
     )
 
 
+@lru_cache(256)  # very many targets have the same
 def roster_key(roster: frozenset[str]) -> str:
     """What kept states name a roster by: a hash of its text."""
     return hashlib.blake2b(encode_roster(roster).encode(), digest_size=12).hexdigest()
